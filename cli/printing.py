@@ -129,7 +129,7 @@ def print_verdict(report: "Report", page: Path) -> int:
     fails.
     """
     from nnc_conformance.reports.pages import STEP_SUMMARY, write_step_summary
-    from nnc_conformance.reports.report import HEADLINES
+    from nnc_conformance.reports.report import HEADLINES, NOTHING_COUNTS
     from nnc_conformance.reports.tally import TONES
 
     if summary := os.environ.get(STEP_SUMMARY):
@@ -137,10 +137,9 @@ def print_verdict(report: "Report", page: Path) -> int:
     for problem in report.problems:
         print(one_line(problem))
     for decoder in report.decoders:
-        figures = decoder.conformance
         counts = ", ".join(f"{count} {word}" for tone, (word, _) in TONES.items() if (count := decoder.total.of_tone(tone)))
-        share = f"conformance {figures.passed} of {figures.judged} ({figures.percent_of_feature})"
-        print(f"{one_line(decoder.info.name)}: {counts or 'no case'}; {share}")
+        share = decoder.conformance.figures or NOTHING_COUNTS
+        print(f"{one_line(decoder.info.name)}: {counts or 'no case'}; conformance: {share}")
         for claim in decoder.false_claims:
             print(f"false claim: {one_line(claim)}")
     for line in report.remarks:

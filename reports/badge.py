@@ -20,7 +20,7 @@ _PADDING: Final = 12
 def badge_message(report: Report) -> str:
     """Return the text of the badge's right half: the figures, or ``incomplete``.
 
-    For one decoder these are cases passed and judged, for several the decoders that pass.
+    For one decoder these are cases passed and judged, good and broken streams apart, for several the decoders that pass.
     """
     if report.verdict is Verdict.INCOMPLETE:
         return "incomplete"
@@ -30,8 +30,7 @@ def badge_message(report: Report) -> str:
     figures = report.decoders[0].conformance
     word = "pass" if report.verdict is Verdict.AS_EXPECTED else "fail"
     known = f", {report.decoders[0].known} known" if report.decoders[0].known else ""
-    kind = " refusals" if figures.refusals_only else ""
-    return f"{word}, {figures.passed} of {figures.judged}{kind}{known}"
+    return ", ".join((word, *(text for text, _ in figures.parts))) + known
 
 
 def render_badge_endpoint(report: Report) -> str:

@@ -15,7 +15,7 @@ from nnc_conformance.reports.junit_parts import (
     new_document,
     seconds,
 )
-from nnc_conformance.reports.report import DecoderSummary, Report, ReportedCase
+from nnc_conformance.reports.report import NOTHING_COUNTS, DecoderSummary, Report, ReportedCase
 from nnc_conformance.reports.text import visible
 from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
 
@@ -55,7 +55,7 @@ def _suite(root: ElementTree.Element, report: Report, decoder: DecoderSummary) -
         "version": decoder.info.version,
         "kind": decoder.info.kind,
         "verdict": decoder.verdict.value,
-        "conformance": f"{decoder.conformance.passed} of {decoder.conformance.judged}",
+        "conformance": decoder.conformance.figures or NOTHING_COUNTS,
         **{f"false-claim.{number}": claim for number, claim in enumerate(decoder.false_claims)},
         **{f"{place}.{key}" if len(report.environment) > 1 else key: text for place, rows in report.environment for key, text in rows},
     }

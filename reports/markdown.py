@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from nnc_conformance.reports.drift import first_drift_text, relative_error_text, worst_layer
-from nnc_conformance.reports.report import HEADLINES, MatrixGroup, Report, ReportedCase
+from nnc_conformance.reports.report import HEADLINES, NOTHING_COUNTS, MatrixGroup, Report, ReportedCase
 from nnc_conformance.reports.tally import TONES, OutcomeTally
 from nnc_conformance.reports.text import one_line
 
@@ -35,7 +35,8 @@ def render_markdown(report: Report) -> str:
     parts += _choices(report)
     parts += map(plain, report.remarks)
     parts.append(
-        "Figures are cases passed of cases judged. Inferred facts, disputed points and policies of this project never count as conformance."
+        "Figures are cases passed of cases judged: of good streams, which must be decoded, and of broken ones, which must be refused; "
+        "a percentage is of good streams. Inferred facts, disputed points and policies of this project never count as conformance."
     )
     return "\n\n".join(parts) + "\n"
 
@@ -63,13 +64,14 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _figure(group: MatrixGroup, tally: OutcomeTally) -> str:
-    """Return a cell of the matrix: passed of judged in words, and other counts.
+    """Return a cell of the matrix: passed of judged in words, good and broken apart, and other counts.
 
     It is empty without cases.
     """
     if not tally.total:
         return ""
-    left = [f"{tally.passed} of {tally.judged} ({group.remark(tally) or group.percent(tally)})"] if tally.judged else []
+    remark = group.remark(tally)
+    left = [f"{tally.figures} ({remark})" if remark else tally.figures] if tally.judged else []
     return ", ".join(
         left + [f"{count} {TONES[tone][0]}" for tone in TONES if tone.value in ("skipped", "choice") and (count := tally.of_tone(tone))]
     )
@@ -88,7 +90,7 @@ def _decoders(report: Report) -> list[str]:
             code(decoder.info.name),
             code(decoder.info.version),
             HEADLINES[decoder.verdict][0],
-            f"{decoder.conformance.passed} of {decoder.conformance.judged} ({decoder.conformance.percent_of_feature})",
+            decoder.conformance.figures or NOTHING_COUNTS,
             *(str(decoder.total.of_tone(tone)) for tone in TONES),
         ]
         for decoder in report.decoders
@@ -131,7 +133,7 @@ def _targets(report: Report) -> list[str]:
     """Return a section for each target: what it needs and how many cases passed."""
     parts = []
     for figures in report.targets:
-        rows = [[code(one.need.text), code(one.need.capability), f"{one.passed} of {one.cases}", one.state.value] for one in figures.needs]
+        rows = [[code(one.need.text), code(one.need.capability), one.figures, one.state.value] for one in figures.needs]
         parts += [
             f"## Target {figures.target.name}: {code(figures.decoder)}",
             plain(f"{figures.headline}. Source: {figures.target.source}."),

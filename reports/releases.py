@@ -158,9 +158,7 @@ def _whole(release: _Release) -> OutcomeTally:
 
 
 def _figures(counted: OutcomeTally) -> str:
-    if not counted.judged:
-        return NOT_JUDGED
-    return f"{counted.passed} of {counted.judged} ({counted.percent})"
+    return counted.figures or NOT_JUDGED
 
 
 def _changes(old: _Release, new: _Release) -> list[str]:

@@ -19,6 +19,8 @@ HEADLINES: Final[dict[Verdict, tuple[str, Tone]]] = {
 """The title of a report and its tone, by verdict."""
 
 
+NOTHING_COUNTS: Final = "nothing counts"
+"""Figures of a decoder without a case that counts."""
 UNPROVEN: Final = "unproven: broken streams only"
 """Remark on a feature of which no good stream was judged."""
 
@@ -98,15 +100,11 @@ class MatrixGroup:
     rows: tuple[MatrixRow, ...]
     of_features: bool = False
 
-    def percent(self, tally: OutcomeTally) -> str:
-        """Return the percentage of a cell; a dash if its streams prove nothing.
-
-        For a feature, streams that must be refused prove nothing by themselves.
-        """
-        return tally.percent_of_feature if self.of_features else tally.percent
-
     def remark(self, tally: OutcomeTally) -> str:
-        """Return why a cell has no percentage, or ""."""
+        """Return what a cell does not prove, or "".
+
+        A feature that only broken streams try is not proven: refusing them takes no knowledge of it.
+        """
         return UNPROVEN if self.of_features and tally.refusals_only else ""
 
 

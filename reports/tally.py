@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -44,11 +44,22 @@ def tone(outcome: Outcome) -> Tone:
 class OutcomeTally:
     """Numbers of cases by outcome.
 
-    ``broken`` is how many of the judged ones are on broken streams.
+    ``of_broken``: how many of them are on broken streams.
     """
 
     counts: Mapping[Outcome, int]
-    broken: int = 0
+    of_broken: Mapping[Outcome, int] = field(default_factory=dict)
+
+    @property
+    def good(self) -> "OutcomeTally":
+        """The cases on good streams."""
+        left = {outcome: count - self.of_broken.get(outcome, 0) for outcome, count in self.counts.items()}
+        return OutcomeTally({outcome: count for outcome, count in left.items() if count})
+
+    @property
+    def broken(self) -> "OutcomeTally":
+        """The cases on streams that break a rule."""
+        return OutcomeTally(self.of_broken, self.of_broken)
 
     @property
     def total(self) -> int:
@@ -80,33 +91,39 @@ class OutcomeTally:
 
     @property
     def percent(self) -> str:
-        """Passed over judged in percent, rounded down to a tenth.
+        """Good streams passed over those judged, in percent, rounded down to a tenth.
 
-        So 100 % means all.
-
-        A dash if nothing was judged.
+        A dash if none was judged: a decoder that decodes nothing refuses broken streams, too, which
+        proves nothing.
         """
-        if not self.judged:
+        good = self.good
+        if not good.judged:
             return "–"
-        tenths = self.passed * 1000 // self.judged
+        tenths = good.passed * 1000 // good.judged
         return "100 %" if tenths == 1000 else f"{tenths / 10:.1f} %"
+
+    @property
+    def parts(self) -> tuple[tuple[str, str], ...]:
+        """Passed of judged cases in words, with the percentage: of good, then of broken streams.
+
+        A kind without judged cases is left out; broken streams have no percentage.
+        """
+        both = (("good", self.good, self.percent), ("broken", self.broken, ""))
+        return tuple((f"{word} {part.passed:,} of {part.judged:,}", percent) for word, part, percent in both if part.judged)
+
+    @property
+    def figures(self) -> str:
+        """The parts in one line, such as ``good 5 of 5 (100 %), broken 3 of 4``; "" without any."""
+        return ", ".join(f"{text} ({percent})" if percent else text for text, percent in self.parts)
 
     @property
     def refusals_only(self) -> bool:
         """Whether cases were judged, all of them on broken streams."""
-        return 0 < self.judged == self.broken
-
-    @property
-    def percent_of_feature(self) -> str:
-        """`percent`, or a dash if no good stream was judged.
-
-        A decoder that decodes nothing refuses broken streams, too, which proves nothing.
-        """
-        return "–" if self.refusals_only else self.percent
+        return self.judged > 0 and not self.good.judged
 
     def plus(self, outcome: Outcome, count: int) -> "OutcomeTally":
         """Return this tally with ``count`` more cases of an outcome, on good streams."""
-        return OutcomeTally({**self.counts, outcome: self.counts.get(outcome, 0) + count}, self.broken) if count else self
+        return OutcomeTally({**self.counts, outcome: self.counts.get(outcome, 0) + count}, self.of_broken) if count else self
 
     def of_tone(self, wanted: Tone) -> int:
         """Return the number of cases whose outcome has this tone."""
@@ -114,10 +131,10 @@ class OutcomeTally:
 
 
 def tally(cases: Iterable[CaseResult]) -> OutcomeTally:
-    """Count cases by outcome, and those of broken streams that were judged."""
+    """Count cases by outcome, those on broken streams also apart."""
     counts: Counter[Outcome] = Counter()
     broken: Counter[Outcome] = Counter()
     for case in cases:
         counts[case.outcome] += 1
         broken[case.outcome] += case.policy is not None
-    return OutcomeTally({outcome: counts[outcome] for outcome in OUTCOMES if counts[outcome]}, OutcomeTally(broken).judged)
+    return OutcomeTally(*({outcome: some[outcome] for outcome in OUTCOMES if some[outcome]} for some in (counts, broken)))

@@ -25,28 +25,38 @@ class NeedFigures:
 
     Attributes:
         need: What is needed.
-        passed: Cases that passed.
-        cases: Cases that need it and count, unsupported ones too.
+        declared: Whether the decoder declares the capability.
+        good: Good streams that need it and count, unsupported ones too.
+        decoded: How many of them were decoded correctly.
+        broken: Broken streams that need it and count; none without a good one, as they alone prove nothing.
+        refused: How many of them were treated as they must be.
         shown: Cases that need it and do not count.
         uncounted: Why none can count; "" if some can.
-        declared: Whether the decoder declares the capability.
     """
 
     need: Need
     declared: bool
-    passed: int
-    cases: int
+    good: int
+    decoded: int
+    broken: int
+    refused: int
     shown: int
     uncounted: str
 
     @property
     def state(self) -> NeedState:
         """Whether the need is met: not met, met, met but not counted, or untried."""
-        if not self.declared or self.passed < self.cases:
+        if not self.declared or self.decoded < self.good or self.refused < self.broken:
             return NeedState.NOT_MET
         if self.uncounted:
             return NeedState.UNCOUNTED
-        return NeedState.MET if self.cases else NeedState.UNTRIED
+        return NeedState.MET if self.good else NeedState.UNTRIED
+
+    @property
+    def figures(self) -> str:
+        """Passed of all cases in words, good and broken streams apart."""
+        parts = (("good", self.decoded, self.good), ("broken", self.refused, self.broken))
+        return ", ".join(f"{word} {passed} of {count}" for word, passed, count in parts if count) or "none"
 
 
 @dataclass(frozen=True)
@@ -100,11 +110,20 @@ def _figures(target: Target, need: Need, answering: Sequence[CaseResult], decode
     """
     needing = [case for case in answering if need.capability in case.flags and (not need.element or need.element in case.elements)]
     counted = [case for case in needing if standing(case.level, case.provenance) is CaseStanding.CONFORMANCE]
-    good = [case for case in counted if case.policy is None]
-    passed = sum(case.outcome is Outcome.PASS for case in counted) if good else 0
+    good = [case.outcome for case in counted if case.policy is None]
+    broken = [case.outcome for case in counted if case.policy is not None and good]
     uncounted = target.uncounted.get(need.capability, "")
     declared = need.capability in decoder.capabilities
-    return NeedFigures(need, declared, passed, len(counted) if good else 0, len(needing) - len(counted), uncounted)
+    return NeedFigures(
+        need=need,
+        declared=declared,
+        good=len(good),
+        decoded=good.count(Outcome.PASS),
+        broken=len(broken),
+        refused=broken.count(Outcome.PASS),
+        shown=len(needing) - len(counted),
+        uncounted=uncounted,
+    )
 
 
 def _named(needs: Iterable[NeedFigures], state: NeedState) -> tuple[str, ...]:

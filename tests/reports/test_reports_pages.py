@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from junitparser import Error, Failure, JUnitXml, Skipped
 from markdown_it import MarkdownIt
 
+from nnc_conformance.reference.syntax.rules import Policy
 from nnc_conformance.reports.badge import badge_message, render_badge_endpoint, render_badge_svg
 from nnc_conformance.reports.csv import render_csv
 from nnc_conformance.reports.junit import render_junit
@@ -20,6 +21,7 @@ from nnc_conformance.reports.pages import PAGES, write_pages
 from nnc_conformance.reports.results import Loaded, loaded
 from nnc_conformance.reports.summary import build_report
 from nnc_conformance.reports.text import one_line, visible
+from nnc_conformance.storage.vector import Level
 from nnc_conformance.suites.results.outcomes import Outcome
 
 FAILURES = {"fail", "refused", "wrongly_accepted", "nondeterministic"}
@@ -65,7 +67,7 @@ def test_junit_maps_the_outcomes(full):
     for suite in suites:
         assert (suite.tests, suite.failures, suite.errors, suite.skipped) == (16, 6, 5, 1)
         properties = {one.name: one.value for one in suite.properties()}
-        assert properties["conformance"] == "2 of 12"
+        assert properties["conformance"] == "good 2 of 11 (18.1 %), broken 0 of 1"
         for test in suite:
             marks = {type(result): result.type for result in test.result}
             outcome = test.name.removeprefix("case-").replace("-", "_")
@@ -185,11 +187,15 @@ def test_csv_holds_no_formula():
     assert row["decoder"] == "'@SUM(1)"
 
 
+REFUSED = tuple(case(f"bad-{n}", level=Level.NEGATIVE, policy=Policy.MUST) for n in range(3))
+
+
 @pytest.mark.parametrize(
     ("report", "message"),
     [
-        (report_of(case("one"), case("two")), "pass, 2 of 2"),
-        (report_of(case("one"), case("two", outcome=Outcome.FAIL)), "fail, 1 of 2"),
+        (report_of(case("one"), case("two")), "pass, good 2 of 2"),
+        (report_of(case("one"), case("two", outcome=Outcome.FAIL)), "fail, good 1 of 2"),
+        (report_of(case("one", outcome=Outcome.REFUSED), *REFUSED), "fail, good 0 of 1, broken 3 of 3"),
         (report_of(case("one"), closed=False), "incomplete"),
         (report_of(case("one", "alpha"), case("one", "beta", Outcome.FAIL)), "1 of 2 decoders pass"),
         (build_report([Loaded("r", None, ("cut",))]), "incomplete"),

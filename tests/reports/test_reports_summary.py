@@ -1,5 +1,7 @@
 """Figures of reports: what counts, in which denominator, and what is never a pass."""
 
+import re
+
 import pytest
 from helpers.report_documents import case, document, every_outcome
 
@@ -170,21 +172,31 @@ def test_titles_of_deeper_clauses():
     assert clause_title("77") == ""
 
 
-def test_broken_streams_alone_give_no_percentage():
-    refused = [case(f"bad-{n}", level=Level.NEGATIVE, flags=("performance-map",), policy=Policy.MUST) for n in range(24)]
-    report = report_of(*refused, case("dq", flags=("dq",)))
+def test_broken_streams_give_no_percentage():
+    """A decoder that refuses everything is right on the broken streams, which proves nothing."""
+    bad = [case(f"bad-{n}", level=Level.NEGATIVE, flags=("dq", "performance-map"), policy=Policy.MUST) for n in range(40)]
+    good = [case(f"good-{n}", outcome=Outcome.REFUSED, flags=("dq",)) for n in range(5)]
+    report = report_of(*bad, *good, case("lps", flags=("lps",)))
     features = next(group for group in report.groups if group.field == "flag")
-    assert {row.key: (features.percent(row.cells[0]), features.remark(row.cells[0])) for row in features.rows} == {
-        "performance-map": ("–", "unproven: broken streams only"),
-        "dq": ("100 %", ""),
+    assert {row.key: (row.cells[0].figures, row.cells[0].percent, features.remark(row.cells[0])) for row in features.rows} == {
+        "dq": ("good 0 of 5 (0.0 %), broken 40 of 40", "0.0 %", ""),
+        "performance-map": ("broken 40 of 40", "–", "unproven: broken streams only"),
+        "lps": ("good 1 of 1 (100 %)", "100 %", ""),
     }
-    assert "24 of 24 (unproven: broken streams only)" in render_markdown(report)
-    assert "unproven: broken streams only" in render_html(report)
-    assert report.levels.percent(next(row for row in report.levels.rows if row.key == "negative").cells[0]) == "100 %"
+    assert {row.key: row.cells[0].figures for row in report.levels.rows} == {
+        "core": "good 1 of 6 (16.6 %)",
+        "negative": "broken 40 of 40",
+    }
+    text, page = render_markdown(report), " ".join(render_html(report).split())
+    for shown in ("good 0 of 5 (0.0 %), broken 40 of 40", "broken 40 of 40 (unproven: broken streams only)"):
+        assert f"| {shown} |" in text
+    assert '<span>good 0 of 5</span> <small>0.0 %</small></span> <span class="frac"><span>broken 40 of 40</span> </span>' in page
+    assert "unproven: broken streams only" in page
+    assert not re.search(r"41 of 46|40 of 45|8\d\.\d %", text + page)
 
 
 def test_a_run_of_broken_streams_alone_shows_nothing_decoded():
     report = report_of(case("bad-0", level=Level.NEGATIVE, policy=Policy.MUST), case("bad-1", level=Level.NEGATIVE, policy=Policy.MUST))
     assert report.headline == "alpha passes all 2 cases, but decoded no good stream."
-    assert report.decoders[0].conformance.percent_of_feature == "–"
-    assert badge_message(report) == "pass, 2 of 2 refusals"
+    assert report.decoders[0].conformance.percent == "–"
+    assert badge_message(report) == "pass, broken 2 of 2"
