@@ -25,7 +25,7 @@ from nnc_conformance.encoders.encoder_spec import (
 from nnc_conformance.encoders.option_values import ASKED, OCTAVES, check_value
 from nnc_conformance.reference.errors import ModelError, unknown
 from nnc_conformance.storage import DISTRIBUTION
-from nnc_conformance.storage.documents import Frozen, problem_text
+from nnc_conformance.storage.documents import Frozen, problem_texts
 from nnc_conformance.storage.inputs import read_bytes
 from nnc_conformance.suites.decoders.decoder_spec import DecoderError
 from nnc_conformance.suites.decoders.load import NAME_LENGTH, NAME_PATTERN, TOML_BYTES, absolute_words, command_words
@@ -101,7 +101,7 @@ def _from_file(path: Path, argument: str) -> EncoderSpec:
     try:
         document = EncoderFile.model_validate(tomllib.loads(text.decode()))
     except ValidationError as error:
-        problems = [(Fault.TOML_KEY, problem_text(one)) for one in error.errors(include_url=False)]
+        problems = [(Fault.TOML_KEY, text) for text in problem_texts(error)]
         raise EncoderError(f"{path}: {problems[0][1]}", *problems) from None
     except (ValueError, RecursionError) as error:
         raise EncoderError(f"{path}: {error}", (Fault.TOML_SYNTAX, str(error))) from None

@@ -64,7 +64,7 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _figure(group: MatrixGroup, tally: OutcomeTally) -> str:
-    """Return a cell of the matrix: passed of judged in words, good and broken apart, and other counts.
+    """Return a cell of the matrix: its figures, and counts of other outcomes.
 
     It is empty without cases.
     """

@@ -113,7 +113,10 @@ class OutcomeTally:
 
     @property
     def figures(self) -> str:
-        """The parts in one line, such as ``good 5 of 5 (100 %), broken 3 of 4``; "" without any."""
+        """The parts in one line, or "".
+
+        Such as ``good 5 of 5 (100 %), broken 3 of 4``.
+        """
         return ", ".join(f"{text} ({percent})" if percent else text for text, percent in self.parts)
 
     @property

@@ -5,15 +5,14 @@ They are the base class, SHA-256, canonical JSON, and the wording of validation 
 
 import hashlib
 import json
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
+
+from nnc_conformance.reference.validation_words import place_text, problems_of
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 """A SHA-256 as 64 lower-case hexadecimal digits."""
-_MESSAGES: Final = {"missing": "required field is missing", "extra_forbidden": "unknown field"}
-"""Our words for pydantic's error types, where its own speak of inputs."""
 
 
 class Frozen(BaseModel):
@@ -38,24 +37,19 @@ def canonical_json(value: Any) -> str:
 
 def first_problem(error: ValidationError) -> str:
     """Describe the first problem of a document, such as ``tensors.0.shape: ...``."""
-    return problem_text(error.errors(include_url=False)[0])
+    return problem_texts(error)[0]
 
 
 def first_tagged_problem(error: ValidationError) -> str:
     """Describe the first problem of a document whose model was chosen by its ``format``."""
-    problem = error.errors(include_url=False)[0]
-    problem["loc"] = problem["loc"][1:]  # without the format, with which pydantic begins the place
-    return problem_text(problem)
+    return problem_texts(error, tags=1)[0]  # pydantic begins the place with the format
 
 
-def problem_text(problem: ErrorDetails) -> str:
-    """Describe one problem as ``PLACE: MESSAGE``, without a place if it concerns the whole
-    document.
+def problem_texts(error: ValidationError, *, tags: int = 0) -> list[str]:
+    """Describe each problem as ``PLACE: MESSAGE``, without a place if it concerns the whole document.
+
+    Args:
+        error: The error of pydantic.
+        tags: Steps to leave out at the start of each place.
     """
-    kind, message = problem["type"], problem["msg"].removeprefix("Value error, ")
-    if kind == "json_invalid":
-        reason, _, place = str(problem["ctx"]["error"]).rpartition(" at line ")
-        return f"not valid JSON at line {place}: {reason}"
-    place = ".".join(map(str, problem["loc"]))
-    message = _MESSAGES.get(kind, message)
-    return f"{place}: {message}" if place else message
+    return [f"{place_text(place[tags:])}: {words}" if place[tags:] else words for place, _, words in problems_of(error)]

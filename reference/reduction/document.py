@@ -21,6 +21,7 @@ from nnc_conformance.reference.reduction.pruning import Pruning
 from nnc_conformance.reference.reduction.sparsification import Sparsification
 from nnc_conformance.reference.reduction.tool import Settings
 from nnc_conformance.reference.reduction.unification import Unification
+from nnc_conformance.reference.validation_words import place_text, problems_of
 
 
 class QuantizationSettings(Settings):
@@ -132,18 +133,17 @@ def _first_mistake(error: ValidationError, names: Sequence[str]) -> str:
         error: The error of pydantic.
         names: The names of the pipeline's tools, in order.
     """
-    detail = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    path = [str(step) for step in detail["loc"]]
+    found, kind, words = problems_of(error)[0]
+    path = [str(step) for step in found]
     where = "the pipeline"
     if path[:1] == ["tools"] and len(path) > 1:
         where, path = f"tool {int(path[1]) + 1} of the pipeline ({names[int(path[1])]})", path[3:]
-    named = ".".join(path)
-    if detail["type"] == "extra_forbidden":
+    named = place_text(tuple(path))
+    if kind == "extra_forbidden":
         return f"{where} has no parameter {named!r}"
-    if detail["type"] == "missing":
+    if kind == "missing":
         return f"{where} needs the parameter {named!r}"
-    message = detail["msg"].removeprefix("Value error, ")
-    return f"{where}: {named + ': ' if named else ''}{message}"
+    return f"{where}: {named + ': ' if named else ''}{words}"
 
 
 def _check_order(document: Document) -> None:

@@ -16,8 +16,9 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 
 from nnc_conformance.reference.errors import Category, ModelError, unknown
+from nnc_conformance.reference.validation_words import problems_of
 from nnc_conformance.storage import DISTRIBUTION
-from nnc_conformance.storage.documents import Frozen, problem_text
+from nnc_conformance.storage.documents import Frozen, problem_texts
 from nnc_conformance.storage.inputs import read_bytes
 from nnc_conformance.storage.vector import CAPABILITIES
 from nnc_conformance.suites.decoders.decoder_spec import (
@@ -199,7 +200,8 @@ def _from_file(path: Path, argument: str) -> DecoderSpec:
     try:
         document = DecoderFile.model_validate(tomllib.loads(text.decode()))
     except ValidationError as error:
-        problems = [(_fault_of(one["loc"], one["type"]), problem_text(one)) for one in error.errors(include_url=False)]
+        faults = (_fault_of(place, kind) for place, kind, _ in problems_of(error))
+        problems = list(zip(faults, problem_texts(error), strict=True))
         raise DecoderError(f"{path}: {problems[0][1]}", *problems) from None
     except (ValueError, RecursionError) as error:
         raise DecoderError(f"{path}: {error}", (Fault.TOML_SYNTAX, str(error))) from None

@@ -78,8 +78,8 @@ def test_the_file_of_the_page_is_right_and_has_every_key(tmp_path: Path) -> None
     [
         ('name = "mine"', "name = mine", Fault.TOML_SYNTAX, "Invalid value"),
         ('name = "mine"\n', "", Fault.TOML_KEY, "name: required field is missing"),
-        ('kind = "command"', 'kind = "python"', Fault.TOML_KEY, "kind: Input should be"),
-        ("max_error_steps = 2.5", "max_error_steps = 0", Fault.TOML_KEY, "max_error_steps: Input should be greater than 0"),
+        ('kind = "command"', 'kind = "python"', Fault.TOML_KEY, "kind: unknown value 'python'; choose from command, worker"),
+        ("max_error_steps = 2.5", "max_error_steps = 0", Fault.TOML_KEY, "max_error_steps: must be above 0"),
         ("max_error_steps", "max_errors", Fault.TOML_KEY, "max_errors: unknown field"),
         ("cat {input}", "no-such-program {input}", Fault.COMMAND_NOT_FOUND, "was not found"),
         ("cat {input}", "cat 'x {input}", Fault.COMMAND_WORDS, "cannot be split"),

@@ -74,7 +74,7 @@ def test_results_keep_the_schema_of_their_format() -> None:
     ("damage", "message"),
     [
         ({"format": "nnc-results/1"}, "suite.editions: unknown field"),
-        ({"format": "nnc-results/3"}, "Input tag 'nnc-results/3'"),
+        ({"format": "nnc-results/3"}, "unknown format 'nnc-results/3'"),
         ({"suite": {}}, "suite.manifest_sha256: required field is missing"),
     ],
 )

@@ -14,11 +14,11 @@ SHA = "0" * 64
     [
         ("", "not valid JSON at line 1 column 0: EOF while parsing a value"),
         ("{}\n\n{", "not valid JSON at line 3 column 1: trailing characters"),
-        ("[]", "Input should be an object"),
+        ("[]", "must be a table of keys and values"),
         (f'{{"size": 1, "sha256": "{SHA}"}}', "name: required field is missing"),
         (f'{{"name": "a", "size": 1, "sha256": "{SHA}", "colour": 2}}', "colour: unknown field"),
         (f'{{"name": "a/b", "size": 1, "sha256": "{SHA}"}}', "file name 'a/b' is not a plain name"),
-        (f'{{"name": "a", "size": -1, "sha256": "{SHA}"}}', "size: Input should be greater than or equal to 0"),
+        (f'{{"name": "a", "size": -1, "sha256": "{SHA}"}}', "size: must be at least 0"),
     ],
 )
 def test_first_problem_says_where_and_what(text: str, problem: str) -> None:

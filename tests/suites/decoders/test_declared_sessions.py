@@ -58,7 +58,7 @@ WRONG: dict[str, tuple[str, str, dict[str, str], Fault, str]] = {
         "python3",
         {"protocol": '"nnc-worker/3"'},
         Fault.TOML_KEY,
-        "protocol: Input should be 'nnc-worker/1' or 'nnc-worker/2'",
+        "protocol: unknown value 'nnc-worker/3'; choose from nnc-worker/1, nnc-worker/2",
     ),
     "both {stream} and {streams}": (
         "command",
