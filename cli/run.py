@@ -67,7 +67,7 @@ def command(
             metavar="N",
             min=0,
             help="Fresh streams, drawn for each decoder in addition to the vectors.",
-            show_default="24 with the built-in vectors and no --level, else 0",
+            show_default="24 with the core vectors that are built in, else 0",
         ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run in DIR.")] = False,
@@ -177,7 +177,7 @@ def command(
     levels = read_levels(level, DEFAULT_LEVELS if asked is None else (*DEFAULT_LEVELS, Level.FULL, Level.INFERRED))
     chosen_filters = [parse_filter(text) for text in (*(filters or ()), *([] if asked is None else [f"target={asked.name}"]))]
     decoders = load_decoders(decoder or [IN_TREE])
-    drawn = fresh if fresh is not None else FRESH if suite is None and not level and asked is None else 0
+    drawn = fresh if fresh is not None else FRESH if suite is None and Level.CORE in levels else 0
     editions = read_editions(edition) or (None if asked is None else (asked.edition,))
     taken = editions or {each for one in decoders for each in one.editions}
     chosen = select(

@@ -159,7 +159,8 @@ class MeasuredNetwork:
 class Report:
     """The whole content of a report on one or several results files.
 
-    ``not_selected``: for each run that left vectors of its suite out, their number.
+    ``not_selected``: for each run that left vectors of its suite out, their number. ``not_run``: a
+    line for each run on the levels that it left out.
     """
 
     verdict: Verdict
@@ -178,6 +179,7 @@ class Report:
     since: Since | None = None
     targets: tuple[TargetFigures, ...] = ()
     not_selected: tuple[int, ...] = ()
+    not_run: tuple[str, ...] = ()
 
     @property
     def selection(self) -> tuple[str, ...]:
@@ -193,7 +195,7 @@ class Report:
     @property
     def remarks(self) -> tuple[str, ...]:
         """Lines on how the runs went: what they left out and what they tried again."""
-        return (*self.selection, *self.second_tries)
+        return (*self.not_run, *self.selection, *self.second_tries)
 
     @property
     def failures(self) -> tuple[ReportedCase, ...]:

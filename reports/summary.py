@@ -22,7 +22,7 @@ from nnc_conformance.storage.vector import CAPABILITIES, EDITIONS, VECTOR_FILE, 
 from nnc_conformance.suites.judging.claims import contradicted
 from nnc_conformance.suites.results.answers import AccuracyRow
 from nnc_conformance.suites.results.expected_failures import NONE_KNOWN, KnownFailures
-from nnc_conformance.suites.results.fresh_ids import is_fresh
+from nnc_conformance.suites.results.fresh_ids import fresh_count, is_fresh
 from nnc_conformance.suites.results.outcomes import OUTCOMES, Outcome
 from nnc_conformance.suites.results.result import CaseResult, Results, ResultsError, Verdict, case_id, close
 from nnc_conformance.suites.results.run_document import RunDocument
@@ -78,6 +78,7 @@ def build_report(sources: Sequence[Loaded], baseline: Loaded | None = None) -> R
     counted = [case for case in cases if case.standing is CaseStanding.CONFORMANCE]
     verdict = _overall([_verdict(source.results, source.run) if source.results is not None else Verdict.INCOMPLETE for source in sources])
     problems = tuple(f"{source.source}: {problem}" if len(sources) > 1 else problem for source in sources for problem in source.problems)
+    unrun = dict.fromkeys(_levels_not_run(source.results) for source in sources if source.results is not None)
     return Report(
         verdict=verdict,
         headline=_headline(decoders, problems),
@@ -118,7 +119,23 @@ def build_report(sources: Sequence[Loaded], baseline: Loaded | None = None) -> R
         since=since(baseline.source, baseline.results, [case.result for case in cases], names) if baseline and baseline.results else None,
         targets=_targets(sources),
         not_selected=tuple(source.run.not_selected for source in sources if source.run is not None and source.run.not_selected),
+        not_run=tuple(line for line in unrun if line),
     )
+
+
+def _levels_not_run(results: Results) -> str:
+    """Say in a line which levels that count a run left out; "" if none.
+
+    Fresh streams are of level stress, but a few of them are not the level.
+    """
+    stress = [case.vector for case in results.cases if case.level is Level.STRESS]
+    fresh = fresh_count(vector for vector in stress if is_fresh(vector))
+    run = set(results.suite.levels) - ({Level.STRESS} if all(map(is_fresh, stress)) else set())
+    left = [level for level in (Level.CORE, Level.NEGATIVE, Level.FULL, Level.STRESS) if level not in run]
+    if not left:
+        return ""
+    drawn = f"; of stress {fresh} fresh streams were drawn for each decoder" if fresh else ""
+    return f"Levels not run: {', '.join(left)}{drawn}."
 
 
 def clause_title(clause: str) -> str:

@@ -200,3 +200,26 @@ def test_a_run_of_broken_streams_alone_shows_nothing_decoded():
     assert report.headline == "alpha passes all 2 cases, but decoded no good stream."
     assert report.decoders[0].conformance.percent == "–"
     assert badge_message(report) == "pass, broken 2 of 2"
+
+
+@pytest.mark.parametrize(
+    ("levels", "vectors", "line"),
+    [
+        (["core", "negative"], ["one"], "Levels not run: full, stress."),
+        (["negative"], ["one"], "Levels not run: core, full, stress."),
+        (
+            ["core", "negative", "stress"],
+            ["one", "fresh-0a1b2c3d-00", "fresh-0a1b2c3d-01"],
+            "Levels not run: full, stress; of stress 2 fresh streams were drawn for each decoder.",
+        ),
+        (["core", "full", "negative", "stress"], ["stress-1"], ""),
+    ],
+)
+def test_the_report_says_which_levels_were_not_run(levels, vectors, line):
+    cases = [case(name, level=Level.CORE if name == "one" else Level.STRESS) for name in vectors]
+    results = document(*cases)
+    results = results.model_copy(update={"suite": results.suite.model_copy(update={"levels": tuple(map(Level, levels))})})
+    report = build_report([loaded("r", results)])
+    assert report.not_run == ((line,) if line else ())
+    for page in (render_markdown(report), render_html(report)):
+        assert (line in page) if line else "Levels not run" not in page

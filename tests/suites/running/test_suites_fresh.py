@@ -113,3 +113,19 @@ def test_a_comparison_leaves_out_fresh_streams_that_passed() -> None:
     later = (case("one"), case("fresh-11111111-00"), case("fresh-11111111-01", outcome=Outcome.FAIL))
     found = since("earlier", earlier, later, ["alpha"])
     assert [(change.kind, change.vector) for change in found.changes] == [(ChangeKind.NEW, "fresh-11111111-01")]
+
+
+@pytest.mark.slow
+def test_a_run_of_core_draws_fresh_streams(tmp_path: Path) -> None:
+    words = ("--filter", "id=fresh-*", "--jobs", "1")
+    for name, levels in {"core": ("--level", "core"), "default": (), "again": ("--level", "core")}.items():
+        done = nnc("run", *levels, *words, "--output", name, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert "of stress 24 fresh streams were drawn for each decoder." in done.stdout
+    first, default, again = (tmp_path / name / RESULTS_FILE for name in ("core", "default", "again"))
+    assert first.read_bytes() == again.read_bytes()
+    cases = [[(one["vector"], one["output_sha256"]) for one in json.loads(file.read_text())["cases"]] for file in (first, default)]
+    assert cases[0] == cases[1]
+    assert len(cases[0]) == 24
+    done = nnc("run", "--level", "full", *words, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
