@@ -5,12 +5,13 @@
 It needs the package zstandard. The sequences of `packaged_networks` are encoded round by round, by
 both codecs at the same steps, with unary length 10 and a search for parameter sets. Both code the
 difference between the trained model and what a decoder has. The command fails if an update is
-larger than the peer's with the same tools allowed.
+larger than the peer's with the same tools allowed. With the packages magika and silero-vad (extra
+``models``) the shipped network magika is adapted as well.
 """
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,27 @@ COLUMNS = {
 }
 """Columns of the tables of rounds, by the names of `Round.sizes`."""
 COLOURS = {"whole": "#cbd5e1", "zstd": "#94a3b8", "auto": "#93c5fd", "dq": "#3b82f6", "rdo": "#1e3a8a"}
+
+
+ADAPTED = "magika-adapted"
+"""Name of the sequence in which a network of another package is adapted."""
+ADAPTED_ROUNDS = 6
+"""Rounds of training of the adapted network."""
+
+
+@dataclass(frozen=True)
+class TrainedSequence:
+    """A network after each round of training.
+
+    Args:
+        models: The binary32 parameters of each round.
+        accuracy: Given the number of a round and parameters, the share of held-out inputs that the
+            network gets right.
+    """
+
+    name: str
+    models: list[Tensors]
+    accuracy: Callable[[int, Tensors], float]
 
 
 @dataclass(frozen=True)
@@ -103,18 +125,38 @@ def measure_tools(peer: SessionPeer, models: Sequence[Tensors], dq: bool, tools:
     return sum(map(len, streams[1:])), sum(map(len, others[1:]))
 
 
-def accuracy_of(model: bytes, parameters: Tensors, name: str) -> float:
-    """Return the share of held-out images that a model gets right with other parameters."""
-    taken = extract(model)
-    inputs, labels = packaged_networks.held_data(name)
-    found = answers(restore(taken.topology, taken.parameters | parameters), inputs)
-    return float(np.mean(found.argmax(axis=-1) == labels))
-
-
-def measure(peer: SessionPeer, name: str) -> MeasuredSequence:
-    """Measure a sequence; raise `RuntimeError` if the codecs decode a stream otherwise."""
+def digits_sequence(name: str) -> TrainedSequence:
+    """Return a sequence of the suite's own networks."""
     files = packaged_networks.sequence_models(name)
-    models = [floats_of(file) for file in files]
+    inputs, labels = packaged_networks.held_data(name)
+
+    def accuracy(number: int, parameters: Tensors) -> float:
+        taken = extract(files[number])
+        found = answers(restore(taken.topology, taken.parameters | parameters), inputs)
+        return float(np.mean(found.argmax(axis=-1) == labels))
+
+    return TrainedSequence(name, [floats_of(file) for file in files], accuracy)
+
+
+def adapted_sequence(name: str) -> TrainedSequence:
+    """Return magika as shipped, and after each round of training of its last layer."""
+    from wild.adapting import magika_adaptation
+
+    adaptation = magika_adaptation()
+    whole = dict(extract(adaptation.model).parameters)
+    coded = floats_of(adaptation.model)
+    models = [coded, *({key: trained[key] for key in coded} for trained in adaptation.rounds(ADAPTED_ROUNDS))]
+    return TrainedSequence(name, models, lambda _, parameters: adaptation.accuracy(whole | parameters))
+
+
+def sequence_of(name: str) -> TrainedSequence:
+    """Return the sequence of a name."""
+    return adapted_sequence(name) if name == ADAPTED else digits_sequence(name)
+
+
+def measure(peer: SessionPeer, sequence: TrainedSequence) -> MeasuredSequence:
+    """Measure a sequence; raise `RuntimeError` if the codecs decode a stream otherwise."""
+    models = sequence.models
     sessions = {
         "auto": session(models, options_of(False)),
         "dq": session(models, options_of(True)),
@@ -128,10 +170,10 @@ def measure(peer: SessionPeer, name: str) -> MeasuredSequence:
         sizes["whole"] = len(encode(model, options=whole))
         sizes["zstd"] = len(zstandard.compress(b"".join(array.tobytes() for array in change), ZSTD_LEVEL))
         decoded = sessions["rdo"][1][number]
-        rounds.append(Round(sizes, accuracy_of(files[number], model, name), accuracy_of(files[number], decoded, name)))
+        rounds.append(Round(sizes, sequence.accuracy(number, model), sequence.accuracy(number, decoded)))
     pairs = {(dq, tools): measure_tools(peer, models, dq, tools) for dq in (False, True) for tools in TOOLS}
     ours, theirs = ({key: sizes[side] for key, sizes in pairs.items()} for side in (0, 1))
-    return MeasuredSequence(name, rounds, ours, theirs)
+    return MeasuredSequence(sequence.name, rounds, ours, theirs)
 
 
 def page(measured: Sequence[MeasuredSequence]) -> Iterator[str]:
@@ -205,7 +247,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help="only these sequences")
     arguments = parser.parse_args()
     with SessionPeer(arguments.peer) as peer:
-        measured = [measure(peer, name) for name in arguments.names or packaged_networks.sequence_names()]
+        measured = [measure(peer, sequence_of(name)) for name in arguments.names or (*packaged_networks.sequence_names(), ADAPTED)]
     (arguments.output / "trained-updates.md").write_text("\n".join(page(measured)) + "\n")
     (arguments.output / "trained-updates.svg").write_text(plot(measured))
     larger = [one.name for one in measured if any(one.ours[key] > one.theirs[key] for key in one.ours)]

@@ -88,7 +88,8 @@ def encode(
 
     With ``base`` the stream is an update of the second edition. A tensor that the base model has in
     the same shape and type is sent as the difference, another one whole; one that does not change
-    has no unit, and one that is not given stays as it is.
+    has no unit, and one that is not given stays as it is. With dq one has no unit either if the
+    base model is as close to it as dq would come anew, for example a layer that was not trained.
 
     Args:
         parameters: Name to ndarray, in the order of the stream.
@@ -352,7 +353,7 @@ def encode_float(
         data_format: nnr_decompressed_data_format, None for none.
         step: The step of a session; None in the first edition.
     """
-    matrix = len(dimensions) > 1
+    matrix, whole = len(dimensions) > 1, values.reshape(dimensions)
     header = replace(
         simple_header(NNR_PT_FLOAT, name, dimensions, options.quantization, dq_flag=options.dq),
         unary_length=options.unary_length,
@@ -362,8 +363,10 @@ def encode_float(
     if step is not None and name in options.indexes:
         header = step.alone(header)
     elif step is not None:
-        header, values = next_of(step.update_of(header, {name: values.reshape(dimensions)}), name)
+        header, values = next_of(step.update_of(header, {name: whole}), name)
     delta = options.qp_delta(name, weight=role(values) is Role.WEIGHT)
+    if step is not None and step.codes_noise(header, {name: values}, {name: whole}, {name: step_of(options, delta)}):
+        return None
     content = quantized(name, values, coding_of_first(header, step), delta, options)
     if step is not None and step.says_nothing(header, {name: content}):
         return None
@@ -472,6 +475,11 @@ def quantized(
     return TensorContent(indexes, qp - options.qp, options.fitted_sets)
 
 
+def step_of(options: EncoderOptions, qp_delta: int) -> float:
+    """Return the step of a tensor whose qp is ``qp_delta`` above that of the options."""
+    return float(step_size(options.qp_density, options.qp + qp_delta))
+
+
 def encode_with_codebook(
     values: np.ndarray, header: DataUnitHeader, qp_delta: int, options: EncoderOptions, place: SessionStep | None = None
 ) -> Values:
@@ -486,7 +494,7 @@ def encode_with_codebook(
     """
     from nnc_conformance.reference.quantization import codebook
 
-    step = float(step_size(options.qp_density, options.qp + qp_delta))
+    step = step_of(options, qp_delta)
     designed, indexes = codebook.design(values, step, method=str(options.codebook), rdo=options.rate_weight)
     header = replace(header, codebook=designed, dq_flag=False)
     header, contents = chosen_tools(header, {header.ids[0]: TensorContent(indexes, qp_delta, options.fitted_sets)}, place)
@@ -532,15 +540,19 @@ def encode_block(
         if array.size != prod(part.dimensions):
             raise EncodeError(f"{part.id!r} in a block has the shape {array.shape}, not {part.dimensions}")
         values[part.id] = array.reshape(part.dimensions)
+    new = values
     if step is not None:
         if all(step.unchanged(name, array) for name, array in values.items()):
             return None
-        whole = any(name in options.indexes for name in values)
-        header, values = (step.alone(header), values) if whole else step.update_of(header, values)
+        given = any(name in options.indexes for name in values)
+        header, values = (step.alone(header), values) if given else step.update_of(header, values)
+    deltas = {part.id: options.qp_delta(part.id, weight=part.is_weight) for part in coded_parts(header)}
+    if step is not None and step.codes_noise(header, values, new, {name: step_of(options, delta) for name, delta in deltas.items()}):
+        return None
     contents = {}
     for part in coded_parts(header):
-        delta = options.qp_delta(part.id, weight=part.is_weight)
-        contents[part.id] = quantized(part.id, values[part.id], coding_of(part, header, interpretation_of(step)), delta, options)
+        how = coding_of(part, header, interpretation_of(step))
+        contents[part.id] = quantized(part.id, values[part.id], how, deltas[part.id], options)
     if step is not None and step.says_nothing(header, contents):
         return None
     return quantized_unit(header, values, contents, options, step)

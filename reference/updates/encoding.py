@@ -191,10 +191,53 @@ class SessionStep:
             return False
         return not any(content.indexes.any() for content in contents.values())
 
+    def codes_noise(
+        self,
+        header: DataUnitHeader,
+        differences: Mapping[str, np.ndarray],
+        values: Mapping[str, np.ndarray],
+        step_sizes: Mapping[str, float],
+    ) -> bool:
+        """Return whether a unit with dependent quantization would code no more than noise.
+
+        Args:
+            header: The header of the unit.
+            differences: What it would code of each part, by id.
+            values: The new values of each part.
+            step_sizes: The step of each part's quantizer.
+        """
+        if header.parent_id is None or not header.dq_flag or any(self.prediction(name) is not None for name in differences):
+            return False
+        return all(as_close_as_new(array, values[name], step_sizes[name]) for name, array in differences.items())
+
     def unchanged(self, name: str, values: np.ndarray) -> bool:
         """Return whether the base model has exactly these values, in this shape and type."""
         known = self.base.parameters.get(name) if self.base is not None else None
         return known is not None and (known.dtype, known.shape) == (values.dtype, values.shape) and known.tobytes() == values.tobytes()
+
+
+DQ_ERROR: Final = 0.26
+"""Mean squared error that dependent quantization leaves at high rates, in squared steps."""
+DQ_MARGIN: Final = 1.1
+"""How many times that error a base model may have: errors of small tensors vary."""
+DQ_LARGEST_ERROR: Final = 2.5
+"""Largest error in steps that dependent quantization leaves in long tensors."""
+
+
+def as_close_as_new(difference: np.ndarray, values: np.ndarray, step_size: float) -> bool:
+    """Return whether values coded anew with dependent quantization would be no closer.
+
+    Its trellis would otherwise code what is left of the base model's own quantization: about one
+    bit for each weight of a layer that was not trained.
+
+    Args:
+        difference: What is to be coded: the new values minus those of the base model.
+        values: The new values, in the same shape.
+        step_size: The step of the quantizer.
+    """
+    errors = np.square(difference, dtype=np.float64) / step_size**2
+    anew = np.minimum(np.square(values, dtype=np.float64) / step_size**2, DQ_ERROR)
+    return bool(errors.max(initial=0) <= DQ_LARGEST_ERROR**2 and errors.sum() <= DQ_MARGIN * anew.sum())
 
 
 def has_format(values: np.ndarray, data_format: int | None) -> bool:

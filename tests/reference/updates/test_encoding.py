@@ -164,6 +164,38 @@ def test_a_tensor_without_change_has_no_unit(edition: int) -> None:
     assert decode(encode(base.parameters, base=base), base=base).parameters == {}
 
 
+@pytest.mark.parametrize("rdo", [0.0, 1.0])
+@pytest.mark.parametrize(("kind", "spread"), [("laplace", 1.0), ("laplace", 40.0), ("normal", 0.5), ("normal", 8.0)])
+def test_a_layer_that_was_not_trained_has_no_unit(kind: str, spread: float, rdo: float) -> None:
+    """Only the quantization of the base lies between it and the model; dq could code that."""
+    rng = np.random.default_rng(11)
+    frozen = (STEP * spread * getattr(rng, kind)(size=(200, 300))).astype(np.float32)
+    options = EncoderOptions(edition=2024, qp=QP, nonweight_qp=QP, dq=True, rdo=rdo)
+    base = decode(encode({"frozen": frozen}, options=options), base=BaseModel()).model
+    assert base is not None
+    assert not np.array_equal(base.parameters["frozen"], frozen)
+    assert decode(encode({"frozen": frozen}, base=base, options=options), base=base).parameters == {}
+
+
+@pytest.mark.parametrize("change", ["one value by three steps", "all values by half a step"])
+def test_a_layer_that_was_trained_a_little_has_a_unit(change: str) -> None:
+    rng = np.random.default_rng(11)
+    model = rng.normal(size=(200, 300)).astype(np.float32)
+    options = EncoderOptions(edition=2024, qp=QP, nonweight_qp=QP, dq=True)
+    base = decode(encode({"w": model}, options=options), base=BaseModel()).model
+    assert base is not None
+    trained = model.copy()
+    if change.startswith("one"):
+        trained[7, 11] = base.parameters["w"][7, 11] + 3 * STEP
+    else:
+        trained += STEP * rng.choice([-0.5, 0.5], size=model.shape).astype(np.float32)
+    step = decode(encode({"w": trained}, base=base, options=options), base=base)
+    assert step.model is not None
+    after = step.model.parameters["w"]
+    assert np.square(after - trained).mean() < 0.3 * STEP**2
+    assert abs(after[7, 11] - trained[7, 11]) < 2 * STEP
+
+
 SCALAR_TYPES = ("float16", "float32", "float64", "int8", "uint8", "int16", "uint16", "int32", "int64", "uint32", "bool")
 
 
