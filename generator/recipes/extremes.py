@@ -1,4 +1,10 @@
-"""Contexts at the extremes of their adaptation, one vector for each parameter set (clause 10)."""
+"""Contexts at the extremes of their adaptation, one vector for each parameter set (clause 10).
+
+The steps of a state fall to 0 before it leaves its range: S0 never passes 123 and S1 never 1923, in
+either direction, whatever the parameter set and the bins. So a decoder that clamps S0 at 126 or S1
+at 2040 decodes every stream right, and no vector can tell it; one that clamps or wraps at 122 or
+1922 fails the vectors of sets 3 and 2 (tests/agreement/test_state_extremes.py).
+"""
 
 from collections.abc import Iterable
 
