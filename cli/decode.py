@@ -113,7 +113,6 @@ def _decode_one(stream: Path, options: _Options) -> None:
     from nnc_conformance.reference import decode
     from nnc_conformance.storage.carriage_files import with_types
     from nnc_conformance.storage.model_files import read_stream, write_model
-    from nnc_conformance.storage.outputs import is_standard_output
 
     carried = read_stream(stream, suffix=options.input_suffix)
     with bar("decoding") as progress:
@@ -130,7 +129,15 @@ def _decode_one(stream: Path, options: _Options) -> None:
     for report in decoded.reports:
         typer.echo(f"forgiven: {one_line(str(report))}", err=True)
     _say_left_out(left_out)
-    typer.echo(f"{len(parameters)} parameters -> {options.out}", err=is_standard_output(options.out))
+    _say_written(len(parameters), decoded.differences, options.out)
+
+
+def _say_written(count: int, differences: Sequence[str], out: Path) -> None:
+    """Say how many parameters were written, and how many of them are differences."""
+    from nnc_conformance.storage.outputs import is_standard_output
+
+    what = f"{count} parameters" + (f", {len(differences)} of them differences to a base model" if differences else "")
+    typer.echo(f"{what} -> {out}", err=is_standard_output(out))
 
 
 def _say_left_out(names: Sequence[str]) -> None:
@@ -150,7 +157,6 @@ def _decode_session(streams: Sequence[Path], options: _Options, state: Path | No
     """
     from nnc_conformance.storage.carriage_files import with_types
     from nnc_conformance.storage.model_files import read_stream, write_model
-    from nnc_conformance.storage.outputs import is_standard_output
     from nnc_conformance.storage.sessions import Session
 
     session = Session.begin(state, options.interpretation, lenient=options.lenient, restart=restart)
@@ -162,7 +168,8 @@ def _decode_session(streams: Sequence[Path], options: _Options, state: Path | No
                 typer.echo(f"{path}: forgiven: {one_line(str(report))}", err=True)
             progress(number + 1, len(streams))
     parameters = decoded.parameters if difference else session.final_parameters(recombine=options.runnable)
-    finished = with_types(carried, session.model.topology).finished(parameters)
+    kinds = with_types(carried, session.model.topology)
+    finished = (kinds.of_last(decoded) if difference else kinds).finished(parameters)
     with session.kept():
         left_out = write_model(
             options.out,
@@ -172,5 +179,4 @@ def _decode_session(streams: Sequence[Path], options: _Options, state: Path | No
             suffix=options.output_suffix,
         )
     _say_left_out(left_out)
-    what = f"{len(parameters)} parameters" + (f", {len(decoded.differences)} of them differences" if difference else "")
-    typer.echo(f"{what} -> {options.out}", err=is_standard_output(options.out))
+    _say_written(len(finished), decoded.differences if difference else (), options.out)

@@ -296,6 +296,7 @@ def command(
             )
         if not bases and (rdo > 1 or any(row.lost for row in choice.tensors)):
             choice = recounted(choice, model.parameters, decode(stream).parameters)
+    stream = stream if session is None else session.distinct(stream)
     if session is not None and state is not None:
         session.apply(stream, str(out), threads=threads)
     with ExitStack() as stack:

@@ -15,7 +15,8 @@ from nnc_conformance.reference.syntax.structures.data_unit import NNR_PT_BLOCK, 
 from nnc_conformance.reference.syntax.structures.unit import Unit
 from nnc_conformance.reference.syntax.walker import Values
 from nnc_conformance.reference.topology.content import Topology
-from nnc_conformance.reference.updates.base_model import BaseModel
+from nnc_conformance.reference.updates.applying import block_of
+from nnc_conformance.reference.updates.base_model import BaseModel, check_base
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ class Collector(Watcher):
     parts.
     """
 
-    def __init__(self, *, recombine: bool = False) -> None:
+    def __init__(self, interpretation: Interpretation | None = None, *, recombine: bool = False) -> None:
+        self.interpretation = interpretation or Interpretation()
         self.recombine = recombine
         self.parameters: dict[str, np.ndarray] = {}
 
@@ -61,7 +63,7 @@ class Collector(Watcher):
         If asked for, a BLOCK's weight is put together from its parts first.
         """
         recombine = self.recombine and header.payload_type == NNR_PT_BLOCK
-        self.parameters |= recombined(header, tensors) if recombine else tensors
+        self.parameters |= recombined(block_of(header, self.interpretation), tensors) if recombine else tensors
 
     def content(self, driver: Driver) -> Decoded:
         """Return the decoded content of the stream that a driver has walked to its end."""
@@ -112,7 +114,9 @@ def decode(
     Raises:
         StreamError: The stream breaks a rule of the registry; with ``lenient``, a rule of policy
             ``must``.
+        ModelError: ``base`` is not a `BaseModel`.
     """
+    check_base(base)
     options = DecoderOptions(interpretation or Interpretation(), lenient, limits or DecodeLimits(), kernel, threads, base=base)
     return decode_with(stream, options, recombine=recombine, progress=progress)
 
@@ -128,7 +132,7 @@ def decode_with(stream: bytes, options: DecoderOptions, *, recombine: bool = Fal
 
     Raises as `decode`.
     """
-    collector = Collector(recombine=recombine)
+    collector = Collector(options.interpretation, recombine=recombine)
     driver = Driver(stream, collector, options)
     with closing(driver.units()) as units:
         for unit in units:

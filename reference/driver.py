@@ -280,7 +280,7 @@ class Driver:
         parts = [(part.id, part.dimensions) for part in coded_parts(header)]
         try:
             histories = tuple(tensor_history(name, dimensions, header, base, interpretation) for name, dimensions in parts)
-            check_parent(header, parts, base)
+            check_parent(header, parts, base, interpretation)
         except BrokenRuleError as error:
             self._require(unit, error.rule, False, str(error), error.element)
             raise

@@ -49,7 +49,7 @@ from nnc_conformance.reference.threads import thread_pool
 from nnc_conformance.reference.topology.classes import Coding, Role, coded, coding, role
 from nnc_conformance.reference.topology.content import Topology
 from nnc_conformance.reference.topology.shapes import shapes_in
-from nnc_conformance.reference.updates.base_model import BaseModel
+from nnc_conformance.reference.updates.base_model import BaseModel, check_base
 from nnc_conformance.reference.updates.encoding import SessionStep, ToolChoice, ToolFlags, nodes_of, with_tools, zero_rows
 
 MOST_PRUNED: Final = 255
@@ -106,7 +106,12 @@ def encode(
 
     Raises:
         EncodeError: For tensors that cannot be coded.
+        ModelError: ``base`` is not a `BaseModel`.
     """
+    check_base(base)
+    for name, array in parameters.items():
+        if not isinstance(name, str) or not isinstance(array, np.ndarray | np.generic):
+            raise EncodeError(f"parameter {name!r} is {type(array).__name__}; parameters are NumPy arrays by name, a str")
     if options is None:
         options = choose(parameters, EncoderOptions()).options
     work = partial(_encode, parameters, topology, quantization_data, threads=threads, progress=progress)

@@ -22,7 +22,6 @@ from nnc_conformance.reference.interpretation import (
     CodebookPrefixSets,
     ColumnBlockScan,
     DataFormat,
-    DimensionShift,
     IntDqFlag,
     Interpretation,
     SkippedStretch,
@@ -55,7 +54,7 @@ from nnc_conformance.reference.syntax.structures.data_unit import (
     UpdateSignalling,
 )
 from nnc_conformance.reference.syntax.structures.unit import Unit, unit_type_name
-from nnc_conformance.reference.updates.applying import CodedPart, clamped, tensor_history
+from nnc_conformance.reference.updates.applying import CodedPart, clamped, shift_of, tensor_history
 from nnc_conformance.reference.updates.base_model import BaseModel, BlockRecord
 
 
@@ -231,7 +230,7 @@ class DataUnitDecoder:
             values = np.frombuffer(unit.payload["raw_float32_parameter"], dtype="<f4", count=count).astype(np.float32)
             if self.coded is not None:
                 self.coded.append(self._coded_part(header, parts[0], values, None, values != 0))
-            yield parts[0], values if data_format is None else convert(values, data_format)
+            yield parts[0], self._given(values) if data_format is None else convert(values, data_format)
             return
         for part, tensor in zip(parts, self._codeword(unit, header, parts, trace), strict=True):
             if self.coded is None:
@@ -241,7 +240,11 @@ class DataUnitDecoder:
                 again = None if data_format is None else replace(tensor, indexes=tensor.indexes.copy())
                 values = self._values(header, part, tensor, None)
                 self.coded.append(self._coded_part(header, part, values, base, nonzero))
-                yield part, values if again is None else self._values(header, part, again, data_format)
+                yield part, self._given(values) if again is None else self._values(header, part, again, data_format)
+
+    def _given(self, values: np.ndarray) -> np.ndarray:
+        """Return values for the caller, who may change them without changing the model."""
+        return values if self.coded is None else values.copy()
 
     def _coded_part(
         self, header: DataUnitHeader, part: Part, values: np.ndarray, base: np.ndarray | None, nonzero: np.ndarray
@@ -357,11 +360,8 @@ def shifted(header: DataUnitHeader, tensors: dict[str, np.ndarray], interpretati
 
     The disputed point decides whether it is moved.
     """
-    if header.dimension_shift == 0 or interpretation.dimension_shift is DimensionShift.AS_CODED:
-        return tensors
-    weights = header.ids[: len(header.matrices)]
-    moved = {name: np.ascontiguousarray(np.moveaxis(tensors[name], 0, header.dimension_shift)) for name in weights if name in tensors}
-    return tensors | moved
+    places = {name: shift_of(name, header, interpretation) for name in tensors}
+    return {name: np.ascontiguousarray(np.moveaxis(tensors[name], 0, to)) if to else tensors[name] for name, to in places.items()}
 
 
 CHUNK: Final = 1 << 16
@@ -401,24 +401,24 @@ def mapped(values: np.ndarray, ids: tuple[str, ...], mapping: DimensionMapping) 
         yield name, np.ascontiguousarray(piece)
 
 
-def recombined(header: DataUnitHeader | BlockRecord, tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def recombined(block: BlockRecord, tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return a BLOCK's tensors for a model to run.
 
-    W is G x H, and its rows are scaled by LS.
+    W is G x H, and its rows, as coded, are scaled by LS.
 
     BN and BI unchanged.
 
     W takes the name of G without ``_G``.
     """
     kept = dict(tensors)
-    name = header.ids[0]
+    name = block.ids[0]
     weight = kept.pop(name)
-    if header.parameter_types & DC:
-        second = kept.pop(header.ids[1])
+    if block.parameter_types & DC:
+        second = kept.pop(block.ids[1])
         product = weight.astype(np.float64) @ second.astype(np.float64)
-        weight = product.astype(np.float32).reshape(header.dimensions)
+        weight = np.moveaxis(product.astype(np.float32).reshape(block.dimensions), 0, block.shift)
         name = name.removesuffix(G_SUFFIX)
-    if header.parameter_types & LS:
-        scale = kept.pop(header.ids[2 if header.parameter_types & DC else 1])
-        weight = weight * scale.reshape(-1, *(1,) * (weight.ndim - 1))
-    return {name: weight, **kept}
+    if block.parameter_types & LS:
+        scale = kept.pop(block.ids[2 if block.parameter_types & DC else 1])
+        weight = weight * scale.reshape(-1, *(1,) * (weight.ndim - 1 - block.shift))
+    return {name: np.asarray(weight, order="C"), **kept}

@@ -18,12 +18,13 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any, Final
 
 import numpy as np
 
+from nnc_conformance.reference.decoder import Decoded
 from nnc_conformance.reference.encoder import is_given_back
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_UNREC
@@ -63,6 +64,16 @@ class Carried:
                 raise ModelError(f"tensor {name!r} has the shape {converted[name].shape}; the file states {shape}")
             converted[name] = as_declared(converted[name], dtype, name).reshape(shape)
         return converted | dict(self.plain)
+
+    def of_last(self, decoded: Decoded) -> "Carried":
+        """Return what holds for the tensors that the last stream of a session codes.
+
+        A difference has no stated type, as that of truth values can be -1. The unchanged tensors
+        are those of the last stream.
+        """
+        whole = set(decoded.parameters).difference(decoded.differences)
+        kinds = {name: kind for name, kind in self.kinds.items() if name in whole}
+        return replace(self, kinds=kinds, plain=self.plain if decoded.topology is not None or not decoded.updates else {})
 
 
 def typed_topology(parameters: Mapping[str, np.ndarray], plain: Mapping[str, np.ndarray]) -> Topology | None:

@@ -32,6 +32,7 @@ from nnc_conformance.storage.outputs import (
 )
 from nnc_conformance.storage.safetensors_format import load_safetensors
 from nnc_conformance.storage.shards import INDEX_SUFFIX, read_shards
+from nnc_conformance.storage.state_files import refuse_state
 from nnc_conformance.storage.tensor_types import is_known
 from nnc_conformance.storage.tensors import is_npz, write_tensors
 
@@ -284,7 +285,7 @@ def read_stream(path: Path, *, suffix: str | None = None) -> Carried:
         path: The file, or the folder of an NNEF model.
         suffix: One of `CARRIED_SUFFIXES`, for a path without a known suffix.
 
-    Raises `ModelError` for a container without data units.
+    Raises `ModelError` for a container without data units, and `StateError` for a state file.
     """
     match suffix or _suffix(path, STREAM_SUFFIX):
         case ".nnef":
@@ -298,7 +299,9 @@ def read_stream(path: Path, *, suffix: str | None = None) -> Carried:
         case ".safetensors":
             return unpack_safetensors(read_bytes(path))
         case _:
-            return Carried(read_bytes(path))
+            stream = read_bytes(path)
+            refuse_state(stream, str(path))
+            return Carried(stream)
 
 
 def write_container(path: Path, stream: bytes, model: Model, *, suffix: str | None = None) -> None:

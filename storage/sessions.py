@@ -14,7 +14,7 @@ import numpy as np
 
 from nnc_conformance.reference import Decoded, DecodeLimits, Interpretation, decode
 from nnc_conformance.reference.errors import NNCError, StreamError
-from nnc_conformance.reference.syntax.bitstream import read_units
+from nnc_conformance.reference.syntax.bitstream import read_units, write_units
 from nnc_conformance.reference.syntax.context import StreamContext
 from nnc_conformance.reference.syntax.rules import Enforcement
 from nnc_conformance.reference.syntax.structures.unit import NNR_STR
@@ -23,7 +23,7 @@ from nnc_conformance.reference.updates.base_model import BaseModel
 from nnc_conformance.reference.updates.finishing import final_parameters
 from nnc_conformance.storage.inputs import read_bytes
 from nnc_conformance.storage.model_files import GRAPH_FORMATS, Model, read_stream
-from nnc_conformance.storage.state_files import SessionState, StateError, is_state, parse_state, staged_state
+from nnc_conformance.storage.state_files import SessionState, StateError, is_state, parse_state, refuse_state, staged_state
 
 _HEAD_BYTES: Final = 64
 """Bytes of an existing output that show what it is."""
@@ -155,6 +155,24 @@ class Session:
         self._state = self._state.after(stream, decoded.model)
         return decoded
 
+    def distinct(self, stream: bytes) -> bytes:
+        """Return an update as it has to be sent: unlike every stream before.
+
+        An update that repeats an earlier one, as when a model returns to a state before, gets a
+        base_model_id: the SHA-256 of the stream before it.
+
+        Args:
+            stream: A stream of our encoder: NNR_STR, NNR_MPS, and the rest.
+        """
+        if hashlib.sha256(stream).hexdigest() not in self._state.streams:
+            return stream
+        units = read_units(stream, StreamContext(), interpretation=self.interpretation)
+        start, parameter_set = next(units), next(units)
+        named = parameter_set.payload | {"base_model_id_present_flag": 1, "base_model_id": self._state.streams[-1]}
+        payloads = ((start.header, start.payload), (parameter_set.header, named))
+        head = write_units([{"nnr_unit_header": header, "nnr_unit_payload": payload} for header, payload in payloads])
+        return head + stream[parameter_set.offset + parameter_set.size :]
+
     def _order(self, name: str) -> str:
         """Return, in brackets, the order in which streams were applied; "" for a single one.
 
@@ -235,6 +253,7 @@ def steps_of(
     session = Session.begin(None, interpretation, lenient=lenient)
     for number, path in enumerate(paths):
         stream = read_bytes(path)
+        refuse_state(stream, str(path))
         yield str(path), stream, session.model if len(paths) > 1 else None
         if number + 1 < len(paths):
             session.apply(stream, str(path))

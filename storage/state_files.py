@@ -38,6 +38,8 @@ _DIGEST_BYTES: Final = 32
 
 Size = Annotated[int, Field(ge=0, lt=1 << 40)]
 """A dimension of a stored array, in elements."""
+Axis = Annotated[int, Field(ge=0, lt=256)]
+"""A dimension's number, from 0."""
 ArrayType = Literal["float32", "int32", "int16", "uint8"]
 """The element types of stored arrays, all little-endian."""
 
@@ -76,6 +78,7 @@ class HistoryEntry(Frozen):
     """A `ParameterHistory`; digests are hexadecimal digits."""
 
     dimensions: tuple[Size, ...]
+    shift: Axis = 0
     node_id: NodeEntry | None = None
     digests: tuple[str, ...] = ()
     indexes: IndexEntry = IndexEntry()
@@ -89,6 +92,7 @@ class BlockEntry(Frozen):
     ids: tuple[str, ...]
     parameter_types: Annotated[int, Field(ge=0, lt=16)]
     dimensions: tuple[Size, ...]
+    shift: Axis = 0
 
 
 class TopologyEntry(Frozen):
@@ -187,6 +191,12 @@ def is_state(data: bytes) -> bool:
     return data.startswith(MAGIC.partition(b"/")[0] + b"/")
 
 
+def refuse_state(data: bytes, name: str) -> None:
+    """Raise `StateError` for a state file in the place of a stream; ``name`` names it."""
+    if is_state(data):
+        raise StateError(f"{name} is a state file, not a stream; name it with --state, or as the first --base of an encoder")
+
+
 class _Arrays:
     """Collects the arrays of a file."""
 
@@ -199,7 +209,7 @@ class _Arrays:
 
     def put(self, array: np.ndarray) -> int:
         """Add an array; return its place."""
-        self.arrays.append(np.ascontiguousarray(array))
+        self.arrays.append(np.asarray(array, order="C"))
         return len(self.arrays) - 1
 
 
@@ -223,7 +233,7 @@ def dump_state(session: SessionState) -> bytes:
         arrays=tuple(ArrayEntry.model_validate({"dtype": array.dtype.name, "shape": array.shape}) for array in arrays.arrays),
         shapes=dict(model.shapes),
         blocks={
-            name: BlockEntry(ids=block.ids, parameter_types=block.parameter_types, dimensions=block.dimensions)
+            name: BlockEntry(ids=block.ids, parameter_types=block.parameter_types, dimensions=block.dimensions, shift=block.shift)
             for name, block in model.blocks.items()
         },
         data_formats=dict(model.data_formats),
@@ -244,6 +254,7 @@ def _topology_entry(topology: Topology | None, arrays: _Arrays) -> TopologyEntry
 def _history_entry(history: ParameterHistory, arrays: _Arrays) -> HistoryEntry:
     return HistoryEntry(
         dimensions=history.dimensions,
+        shift=history.shift,
         node_id=None if history.node_id is None else _node_entry(history.node_id),
         digests=tuple(digest.hex() for digest in history.digests),
         indexes=_index_entry(history.indexes, arrays),
@@ -353,7 +364,9 @@ def _session(header: Header, arrays: _Reader) -> SessionState:
         quantization_data=_topology(header.quantization_data, arrays),
         histories={name: _history(name, entry, arrays, parameters) for name, entry in header.histories.items()},
         shapes=dict(header.shapes),
-        blocks={name: BlockRecord(block.ids, block.parameter_types, block.dimensions) for name, block in header.blocks.items()},
+        blocks={
+            name: BlockRecord(block.ids, block.parameter_types, block.dimensions, block.shift) for name, block in header.blocks.items()
+        },
         data_formats=dict(header.data_formats),
     )
     return SessionState(model, Interpretation.parse(header.interpretation), header.lenient, header.streams)
@@ -375,8 +388,6 @@ def _history(name: str, entry: HistoryEntry, arrays: _Reader, parameters: Mappin
         parameters: The model's tensors by name.
     """
     elements = prod(entry.dimensions)
-    if name in parameters and parameters[name].size != elements:
-        raise ValueError(f"the history of {name!r} has {elements} elements, the parameter {parameters[name].size}")
     last = None
     if entry.last_difference is not None:
         last = arrays.at(entry.last_difference, f"the last difference of {name!r}", "float32", "int32")
@@ -384,6 +395,7 @@ def _history(name: str, entry: HistoryEntry, arrays: _Reader, parameters: Mappin
             raise ValueError(f"the last difference of {name!r} is not like the parameter")
     return ParameterHistory(
         entry.dimensions,
+        entry.shift,
         None if entry.node_id is None else _node(entry.node_id),
         tuple(bytes.fromhex(digest) for digest in entry.digests),
         _indexes(name, entry.indexes, arrays, elements),

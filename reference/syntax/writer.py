@@ -110,12 +110,19 @@ class Writer(Walker):
             case "flt":
                 self.bits.binary32(value)
             case "st":
-                text = value if isinstance(value, bytes) else value.encode()
+                text = value if isinstance(value, bytes) else self._utf8(value)
                 if b"\0" in text:
-                    raise EncodeError(f"{self.element} holds a zero byte")
+                    raise EncodeError(f"{self.element} {text.decode(errors='replace')!r} holds a zero byte; rename it")
                 self.bits.string(text)
             case _:
                 self.bits.data(value)
+
+    def _utf8(self, text: str) -> bytes:
+        """Return a text in UTF-8; raise `EncodeError` for half a surrogate pair."""
+        try:
+            return text.encode()
+        except UnicodeEncodeError:
+            raise EncodeError(f"{self.element} {text!a} has half of a surrogate pair, which UTF-8 cannot hold; rename it") from None
 
     @contextmanager
     def unit_bounds(self, nnr_unit_size: int, start: int) -> Iterator[None]:

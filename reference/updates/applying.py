@@ -15,6 +15,7 @@ import numpy as np
 from nnc_conformance.reference.entropy.coding import INT32_MAX, INT32_MIN, NO_HISTORY, TensorHistory
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.reference.interpretation import (
+    DimensionShift,
     HdspHistory,
     Interpretation,
     ParentId,
@@ -80,10 +81,33 @@ def uses_residuals(header: DataUnitHeader, interpretation: Interpretation) -> bo
     return header.update is not None and header.update.pre and interpretation.pre is PreFlag.RESIDUAL
 
 
-def check_parent(header: DataUnitHeader, ids: Sequence[tuple[str, tuple[int, ...]]], base: BaseModel | None) -> None:
+def shift_of(name: str, header: DataUnitHeader, interpretation: Interpretation) -> int:
+    """Return the place to which the first dimension of a tensor moves after decoding.
+
+    It is 0 for parts of a block other than a whole weight: of G and H the product moves.
+    """
+    is_whole = len(header.matrices) == 1 and name == header.ids[0]
+    return header.dimension_shift if is_whole and interpretation.dimension_shift is DimensionShift.MOVES else 0
+
+
+def block_of(header: DataUnitHeader, interpretation: Interpretation) -> BlockRecord:
+    """Return what it takes to put the parts of an NNR_PT_BLOCK together."""
+    shift = header.dimension_shift if interpretation.dimension_shift is DimensionShift.MOVES else 0
+    return BlockRecord(header.ids, header.parameter_types, header.dimensions, shift)
+
+
+def moved(dimensions: tuple[int, ...], shift: int) -> tuple[int, ...]:
+    """Return dimensions of which the first has moved to place ``shift``."""
+    return (*dimensions[1 : shift + 1], *dimensions[:1], *dimensions[shift + 1 :])
+
+
+def check_parent(
+    header: DataUnitHeader, ids: Sequence[tuple[str, tuple[int, ...]]], base: BaseModel | None, interpretation: Interpretation
+) -> None:
     """Check that the tensors of a unit with a parent stand in the base model.
 
-    Their shapes and types must agree.
+    Their shapes, dimension shifts and types must agree. Of the tensors of a dimension mapping,
+    only the names are checked here: `ModelBuilder` knows their shapes.
 
     Raise `BrokenRuleError` (update-base, update-order). Without a base model nothing is checked.
 
@@ -91,9 +115,13 @@ def check_parent(header: DataUnitHeader, ids: Sequence[tuple[str, tuple[int, ...
         header: The unit's header.
         ids: Id and dimensions of each part of the unit.
         base: The base model.
+        interpretation: The choices at disputed points.
     """
     if base is None or header.parent_id is None:
         return
+    for name in header.ids if header.mapping is not None else ():
+        if name not in base.parameters:
+            raise BrokenRuleError("update-base", "parent_node_id_present_flag", f"the base model has no tensor {name!r}")
     kind = np.dtype(np.int32) if header.payload_type == NNR_PT_INT else np.dtype(np.float32)
     for name, dimensions in ids:
         history = base.histories.get(name)
@@ -105,6 +133,13 @@ def check_parent(header: DataUnitHeader, ids: Sequence[tuple[str, tuple[int, ...
         if history.dimensions != dimensions or known.dtype != kind:
             was, now = f"{known.dtype} {history.dimensions}", f"{kind} {dimensions}"
             detail = f"{name!r} is {was} in the base model and {now} in its update"
+            raise BrokenRuleError("update-base", "parent_node_id_present_flag", detail)
+        shift = shift_of(name, header, interpretation)
+        if history.shift != shift:
+            detail = f"the first dimension of {name!r} moved to place {history.shift} in the base model, in its update to {shift}"
+            raise BrokenRuleError("update-base", "first_tensor_dimension_shift", detail)
+        if known.shape != moved(history.dimensions, history.shift):
+            detail = f"{name!r} has the shape {known.shape} in the base model, where it was coded as {history.dimensions}"
             raise BrokenRuleError("update-base", "parent_node_id_present_flag", detail)
         check_depth(name, header, history)
 
@@ -265,7 +300,8 @@ class ModelBuilder:
             parts: The decoded parts of the unit.
 
         Raises:
-            BrokenRuleError: update-sum if a sum does not fit int32.
+            BrokenRuleError: update-sum if a sum does not fit int32; update-base if a tensor of a
+                dimension mapping has another shape or type in the base model.
         """
         for part in parts:
             difference = {name: self._difference(name, values, header) for name, values in part.values.items()}
@@ -274,7 +310,7 @@ class ModelBuilder:
             self._histories[part.id] = self._history(part, header, payload, difference.get(part.id))
         self._shapes[header.whole_id] = header.dimensions
         if header.payload_type == NNR_PT_BLOCK:
-            self._blocks[header.ids[0]] = BlockRecord(header.ids, header.parameter_types, header.dimensions)
+            self._blocks[header.ids[0]] = block_of(header, self._interpretation)
         else:
             self._blocks.pop(header.ids[0], None)
 
@@ -320,8 +356,13 @@ class ModelBuilder:
     def _sum(self, name: str, parent: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Return a parent plus its update, in the tensor's type.
 
-        Raises `BrokenRuleError` (update-sum) if a sum does not fit int32.
+        Raises `BrokenRuleError` if their shapes or types differ, as those of a tensor in a
+        dimension mapping can (update-base), or if a sum does not fit int32 (update-sum).
         """
+        if (parent.dtype, parent.shape) != (values.dtype, values.shape):
+            was, now = f"{parent.dtype} {parent.shape}", f"{values.dtype} {values.shape}"
+            detail = f"{name!r} is {was} in the base model and {now} in its update"
+            raise BrokenRuleError("update-base", "parent_node_id_present_flag", detail)
         if values.dtype.kind == "f":
             with np.errstate(all="ignore"):
                 total: np.ndarray = parent + values
@@ -350,7 +391,8 @@ class ModelBuilder:
         residual = uses_residuals(header, switches)
         indexes = self._index_history(before.residual_indexes if residual else before.indexes, part, header)
         digests = before.digests if keeps_node else self._digests(payload)
-        changed = replace(before, dimensions=part.dimensions, node_id=node_id, digests=digests)
+        shift = shift_of(part.id, header, switches)
+        changed = replace(before, dimensions=part.dimensions, shift=shift, node_id=node_id, digests=digests)
         changed = replace(changed, residual_indexes=indexes) if residual else replace(changed, indexes=indexes)
         if header.parent_id is None and switches.pre is PreFlag.RESIDUAL:
             changed = replace(changed, residual_indexes=indexes, indexes=indexes)

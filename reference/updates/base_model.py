@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
+from nnc_conformance.reference.errors import ModelError
+
 if TYPE_CHECKING:
     from nnc_conformance.reference.syntax.structures.data_unit import NodeId
     from nnc_conformance.reference.topology.content import Topology
 
+PARAMETER_TYPES: Final = (np.dtype(np.float32), np.dtype(np.int32))
+"""The types of parameters that data units code."""
 BASE_LIMIT: Final = 256
 """Largest magnitude of a remembered index: no context asks for more (cabac_unary_length is at most
 256).
@@ -43,6 +47,7 @@ class ParameterHistory:
 
     Args:
         dimensions: Dimensions as coded.
+        shift: The place to which the first of them was moved after decoding; 0 for none.
         node_id: Node of its last data unit; None if that had no node id.
         digests: SHA-256 and SHA-512 of that unit's payload; kept only if the disputed point
             parent_id says "identifies".
@@ -53,6 +58,7 @@ class ParameterHistory:
     """
 
     dimensions: tuple[int, ...]
+    shift: int = 0
     node_id: "NodeId | None" = None
     digests: tuple[bytes, ...] = ()
     indexes: IndexHistory = IndexHistory()
@@ -69,12 +75,14 @@ class BlockRecord:
     Args:
         ids: Ids of the parts in the order of the data unit.
         parameter_types: compressed_parameter_types.
-        dimensions: Dimensions of the whole weight.
+        dimensions: Dimensions of the whole weight, as coded.
+        shift: The place to which the first of them moves.
     """
 
     ids: tuple[str, ...]
     parameter_types: int
     dimensions: tuple[int, ...]
+    shift: int = 0
 
 
 @dataclass(frozen=True)
@@ -83,7 +91,8 @@ class BaseModel:
 
     Args:
         parameters: Name to ndarray, float32 or int32, in the order in which they came; parts of
-            blocks apart, no format converted.
+            blocks apart, no format converted. They are kept read-only: a change would part the
+            model from that of the other side.
         topology: Content of the last NNR_TPL that carried a topology.
         quantization_data: Content of the last NNR_QNT.
         histories: What later streams depend on, by name.
@@ -99,3 +108,26 @@ class BaseModel:
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     blocks: Mapping[str, BlockRecord] = field(default_factory=dict)
     data_formats: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Keep parameters read-only; raise `ModelError` for one that no decoder gives."""
+        for name, values in self.parameters.items():
+            if not isinstance(values, np.ndarray) or values.dtype not in PARAMETER_TYPES:
+                kind = values.dtype if isinstance(values, np.ndarray) else type(values).__name__
+                raise ModelError(f"parameter {name!r} of a base model is {kind}; it must be a float32 or int32 array")
+        object.__setattr__(self, "parameters", {name: read_only(values) for name, values in self.parameters.items()})
+
+
+def read_only(values: np.ndarray) -> np.ndarray:
+    """Return an array through which its values cannot be changed."""
+    if not values.flags.writeable:
+        return values
+    view = values.view()
+    view.flags.writeable = False
+    return view
+
+
+def check_base(base: object) -> None:
+    """Raise `ModelError` unless an argument ``base`` is a base model, or None."""
+    if base is not None and not isinstance(base, BaseModel):
+        raise ModelError(f"base is a BaseModel, such as decode(stream, base=BaseModel()).model, not {type(base).__name__}")

@@ -119,7 +119,7 @@ class SessionStep:
         update = UpdateSignalling(True, self.pre, replace(node, put_node_depth=depth + 1), parent, False)
         difference = replace(header, update=update)
         try:
-            check_parent(difference, [(part.id, part.dimensions) for part in coded_parts(header)], self.base)
+            check_parent(difference, [(part.id, part.dimensions) for part in coded_parts(header)], self.base, self.interpretation)
             self.histories(difference)
         except BrokenRuleError:
             return None

@@ -190,3 +190,19 @@ def test_a_graph_of_another_format_and_a_lost_tensor_are_refused_with_a_remedy()
     refused = nnc("encode", "--base", "0.nnr", "1.onnx", "1.nnr", code=2)
     assert "1.onnx lacks 'c' of the base model: an update cannot remove tensors; encode the model without --base" in refused
     assert not Path("1.nnr").exists()
+
+
+def test_a_model_that_returns_to_an_earlier_one_can_be_sent(folder: Path) -> None:
+    """Whole tensors of an update, and an update of nothing, would be the bytes of an earlier one."""
+    for number in range(2):
+        save_file({"n": np.array([np.nan, number], np.float32)}, f"{number}.safetensors")
+    streams = []
+    for step, number in enumerate([0, 1, 0, 1, 0, 0, 0]):
+        streams.append(f"{step}.nnr")
+        base = ["--base", "s.nncstate"] if step else []
+        nnc("encode", f"{number}.safetensors", streams[-1], "--state", "s.nncstate", *base)
+        nnc("decode", *streams, "out.safetensors")
+        assert load_file("out.safetensors")["n"].tolist()[1] == number
+        nnc("decode", streams[-1], "out.safetensors", "--state", "d.nncstate")
+        assert load_file("out.safetensors")["n"].tolist()[1] == number
+    assert len({Path(name).read_bytes() for name in streams}) == len(streams)

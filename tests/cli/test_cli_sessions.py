@@ -175,3 +175,33 @@ def test_a_broken_step_is_named_on_the_page(folder: Path) -> None:
     (folder / "cut.nnr").write_bytes((folder / "1.nnr").read_bytes()[:-3])
     nnc("0.nnr", "cut.nnr", "--html", "page.html", command="trace")
     assert "The stream is invalid: cut.nnr: " in (folder / "page.html").read_text(encoding="utf-8")
+
+
+def test_differences_have_no_type_that_only_values_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Truth values and bytes differ by -1; a tensor that an update leaves out is not asked for."""
+    monkeypatch.chdir(tmp_path)
+    old = {"t": np.array([True, False]), "u": np.array([3, 3], np.uint8), "s": np.array(True), "e": np.zeros((0, 2), np.float32)}
+    np.savez("0.npz", **old)
+    np.savez("1.npz", **old | {"t": ~old["t"], "u": np.array([2, 4], np.uint8)})
+    nnc("0.npz", "0.nnr", command="encode")
+    nnc("1.npz", "1.nnr", "--base", "0.nnr", command="encode")
+    assert "2 parameters, 2 of them differences" in nnc("0.nnr", "1.nnr", "out.npz", "--difference")
+    found = dict(np.load("out.npz"))
+    assert {name: (values.dtype.name, values.tolist()) for name, values in found.items()} == {
+        "t": ("int32", [-1, 1]),
+        "u": ("int32", [-1, 1]),
+    }
+    assert "4 parameters -> " in nnc("0.nnr", "1.nnr", "out.npz")
+    assert {name: values.dtype for name, values in np.load("out.npz").items()} == {name: values.dtype for name, values in old.items()}
+    nnc("0.nnr", "out.npz", "--difference", "--state", "s.nncstate")
+    assert np.load("out.npz").keys() == old.keys()
+    assert "2 parameters, 2 of them differences" in nnc("1.nnr", "out.npz")
+
+
+@pytest.mark.parametrize("command", ["decode", "inspect", "trace", "validate", "encode"])
+def test_a_state_file_in_the_place_of_a_stream_is_named(folder: Path, command: str) -> None:
+    nnc("0.nnr", "out.safetensors", "--state", "s.nncstate")
+    further = {"decode": ["new.npz"], "encode": ["out.safetensors", "new.nnr", "--base", "0.nnr", "--base"]}.get(command, [])
+    words = [*further, "s.nncstate"] if command == "encode" else ["s.nncstate", *further]
+    assert "s.nncstate is a state file, not a stream; name it with --state" in nnc(*words, code=1, command=command)
+    assert not Path("new.npz").exists()

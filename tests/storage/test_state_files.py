@@ -10,14 +10,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from helpers.update_sessions import SEQUENCES, base_stream, update, update_stream
+from helpers.update_sessions import SEQUENCES, base_stream, integers, node, stream, update, update_stream
 
 from nnc_conformance.reference import BaseModel, DecodeLimits, Interpretation, decode
 from nnc_conformance.reference.errors import NNCError
+from nnc_conformance.reference.updates.base_model import BlockRecord
 from nnc_conformance.reference.updates.finishing import final_parameters
 from nnc_conformance.storage.sessions import Session, SessionError
 from nnc_conformance.storage.state_files import MAGIC, SessionState, StateError, dump_state, load_session, parse_state
@@ -182,3 +185,42 @@ def test_a_session_ends_at_its_bytes() -> None:
     session.apply(base, "base.nnr")
     with pytest.raises(SessionError, match=r"later.nnr: a session has at most .* bytes"):
         session.apply(later, "later.nnr")
+
+
+def test_a_scalar_keeps_its_shape() -> None:
+    model = BaseModel(parameters={"s": np.array(3, np.int32)})
+    assert parse_state(dump_state(SessionState(model=model)), "x").model.parameters["s"].shape == ()
+
+
+def test_dimension_shifts_come_back() -> None:
+    moves = Interpretation.parse({"dimension_shift": "moves"})
+    first = stream(integers([1, 2, 3, 4], [2, 2], node(0), shift=1))
+    model = decode(first, base=BaseModel(), interpretation=moves).model
+    assert model is not None
+    model = replace(model, blocks={"b": BlockRecord(("b", "c"), 1, (2, 3), 1)})
+    kept = parse_state(dump_state(SessionState(model, moves)), "x").model
+    assert (kept.histories["w"].shift, kept.blocks) == (1, model.blocks)
+
+
+@pytest.mark.parametrize("name", ["mapping-split", "mapping-split-axis-1", "mapping-shifts"])
+def test_a_tensor_of_a_dimension_mapping_comes_back(name: str) -> None:
+    """Its history is that of the tensors that were coded as one, which has more elements."""
+    (path,) = (Path(__file__).parents[2] / "vectors" / "inferred" / name).glob("*.nnr")
+    model = decode(path.read_bytes(), base=BaseModel()).model
+    assert model is not None
+    kept = parse_state(dump_state(SessionState(model=model)), "x").model
+    assert {each: values.tolist() for each, values in kept.parameters.items()} == {
+        each: values.tolist() for each, values in model.parameters.items()
+    }
+
+
+@pytest.mark.parametrize("shape", [[2], [2, 1], [1, 1, 2]])
+def test_a_parameter_that_is_not_as_it_was_coded_is_refused(shape: list[int]) -> None:
+    """NumPy would spread some of these over the update, and fail at others without a name."""
+    model = decode(base_stream([1, 2], dims=[1, 2]), base=BaseModel()).model
+    assert model is not None
+    header, arrays = parts(dump_state(SessionState(model=model)))
+    header["arrays"][header["parameters"]["w"]]["shape"] = shape
+    session = Session(parse_state(sealed(header, arrays), "x"), None, None, DecodeLimits())
+    with pytest.raises(SessionError, match=r"'w' has the shape \(.*\) in the base model, where it was coded as \(1, 2\)"):
+        session.apply(update_stream([1, 1], update(1), [1, 2]), "u")

@@ -163,7 +163,7 @@ FAULTS: Final = (
         ("decomposition_rank", "g_number_of_rows", "compressed_parameter_types"),
         (
             Edit("decoder", "Collector.tensors", "self.recombine and", ""),
-            Edit("payload", "recombined", "if header.parameter_types & LS:", "if False:"),
+            Edit("payload", "recombined", "if block.parameter_types & LS:", "if False:"),
         ),
     ),
     NamedFault(
@@ -172,7 +172,7 @@ FAULTS: Final = (
         ("compressed_parameter_types",),
         (
             Edit("decoder", "Collector.tensors", "self.recombine and", ""),
-            Edit("payload", "recombined", "if header.parameter_types & DC:", "if False:"),
+            Edit("payload", "recombined", "if block.parameter_types & DC:", "if False:"),
             Edit("payload", "recombined", "scale = kept.pop(", "scale = kept.get("),
         ),
     ),

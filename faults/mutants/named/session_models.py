@@ -483,8 +483,8 @@ FAULTS: Final = (
             Edit(
                 "updates.applying",
                 "ModelBuilder._sum",
-                '        if values.dtype.kind == "f":\n',
-                '        parent = parent.reshape(values.shape)\n        if values.dtype.kind == "f":\n',
+                "        if (parent.dtype, parent.shape) !=",
+                "        parent = parent.reshape(values.shape)\n        if (parent.dtype, parent.shape) !=",
             ),
         ),
         level=Level.INFERRED,
@@ -521,7 +521,10 @@ FAULTS: Final = (
         "other-type-accepted",
         "A difference of another type is added.",
         ("nnr_compressed_data_unit_payload_type", "parent_node_id_present_flag"),
-        (Edit("updates.applying", "check_parent", " or known.dtype != kind:", ":"),),
+        (
+            Edit("updates.applying", "check_parent", " or known.dtype != kind:", ":"),
+            Edit("updates.applying", "ModelBuilder._sum", "if (parent.dtype, parent.shape) != (values.dtype, values.shape):", "if False:"),
+        ),
         level=Level.INFERRED,
     ),
     _fault(

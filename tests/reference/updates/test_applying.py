@@ -3,6 +3,7 @@ dimensions from the base.
 """
 
 from hashlib import sha256, sha512
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,11 +25,12 @@ from plain_decoder.data_unit import NNR_PT_FLOAT, NNR_PT_INT
 from plain_decoder.handmade import codeword, data_unit_header, u, ue, unit
 from plain_decoder.stream import NNR_NDU
 
-from nnc_conformance.reference import BaseModel, Decoded, Interpretation, decode
+from nnc_conformance.reference import BaseModel, Decoded, Interpretation, decode, encode
 from nnc_conformance.reference.errors import ModelError, StreamError
-from nnc_conformance.reference.syntax.bitstream import read_units
+from nnc_conformance.reference.syntax.bitstream import read_units, write_units
 from nnc_conformance.reference.syntax.context import StreamContext
 from nnc_conformance.reference.syntax.rules import Enforcement
+from nnc_conformance.reference.syntax.structures.data_unit import DC, LS
 from nnc_conformance.reference.updates.base_model import BlockRecord
 from nnc_conformance.reference.updates.finishing import final_parameters
 
@@ -155,3 +157,73 @@ def test_parts_of_a_block_that_do_not_fit_are_named() -> None:
     with pytest.raises(ModelError, match=r"do not fit together: 'w' \(2, 2\), 'w.scale' \(3,\)"):
         final_parameters(model, recombine=True)
     assert set(final_parameters(model)) == {"w", "w.scale"}
+
+
+@pytest.mark.parametrize(("dims", "before", "after"), [([2, 2], 0, 1), ([2, 3], 1, 0), ([1, 4], 0, 1)])
+def test_a_difference_with_another_dimension_shift_is_refused(dims: list[int], before: int, after: int) -> None:
+    """Square matrices would add up across, and a row would be spread over a column."""
+    moves, values = Interpretation.parse({"dimension_shift": "moves"}), list(range(1, dims[0] * dims[1] + 1))
+    base = stream(integers(values, dims, node(0), shift=before))
+    with pytest.raises(StreamError) as refused:
+        session(base, update_stream(values, update(1), dims, shift=after), interpretation=moves)
+    assert (refused.value.rule, refused.value.place.element) == ("update-base", "first_tensor_dimension_shift")
+    same = session(base, update_stream(values, update(1), dims, shift=before), interpretation=moves)
+    assert same.model is not None
+    assert same.model.parameters["w"].tolist() == np.moveaxis(2 * np.reshape(values, dims), 0, before).tolist()
+
+
+def test_the_dimension_shift_moves_a_weight_that_its_parts_give() -> None:
+    g, h = np.arange(6, dtype=np.float32).reshape(2, 3), np.arange(36, dtype=np.float32).reshape(3, 12)
+    scale, whole = np.array([1, 10], np.float32), (g @ h).reshape(2, 3, 4)
+    parts = {"w_G": g, "w_H": h, "s": scale}
+    model = BaseModel(parameters=parts, blocks={"w_G": BlockRecord(("w_G", "w_H", "s"), DC | LS, (2, 3, 4), 2)})
+    expected = np.moveaxis(whole * scale[:, None, None], 0, 2)
+    assert final_parameters(model, recombine=True)["w"].tolist() == expected.tolist()
+    moved = {"w": np.moveaxis(whole, 0, 2), "s": scale}
+    model = BaseModel(parameters=moved, blocks={"w": BlockRecord(("w", "s"), LS, (2, 3, 4), 2)})
+    assert final_parameters(model, recombine=True)["w"].tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("shift", [1, 2, 3])
+def test_the_dimension_shift_leaves_the_factors_of_a_weight(shift: int) -> None:
+    """The dimensions in the header are those of the product, which has more of them."""
+    path = Path(__file__).parents[3] / "vectors" / "core" / "block-2024-dc-ls-bn" / "step-0.nnr"
+    values = []
+    for one in read_units(path.read_bytes(), StreamContext(), interpretation=Interpretation(), rules=Enforcement(lenient=False)):
+        header = dict(one.header)
+        if "first_tensor_dimension_shift" in header:
+            header["first_tensor_dimension_shift"] = shift
+        values.append({"nnr_unit_header": header, "nnr_unit_payload": one.payload})
+    changed, moves = write_units(values), Interpretation.parse({"dimension_shift": "moves"})
+    assert {name: array.shape for name, array in decode(changed, interpretation=moves).parameters.items() if name[0] == "w"} == {
+        "w_G": (6, 3),
+        "w_H": (3, 18),
+    }
+    whole = decode(changed, recombine=True).parameters["w"]
+    shifted = decode(changed, interpretation=moves, recombine=True).parameters["w"]
+    assert shifted.tolist() == np.moveaxis(whole, 0, shift).tolist()
+
+
+def test_a_change_of_what_was_decoded_does_not_change_the_model() -> None:
+    """A program that trains in place what it decoded would lose step with the other side."""
+    for first in (base_stream([1, 2]), stream(raw([0.5], node(0)))):
+        decoded = decode(first, base=BaseModel())
+        assert decoded.model is not None
+        before = decoded.model.parameters["w"].tolist()
+        decoded.parameters["w"] += 7
+        assert decoded.model.parameters["w"].tolist() == before
+        with pytest.raises(ValueError, match="read-only"):
+            decoded.model.parameters["w"] += 7
+
+
+def test_a_base_that_is_not_a_base_model_is_refused() -> None:
+    first = base_stream([1, 2])
+    wrong: Any
+    for wrong in (first, {}, decode(first, base=BaseModel())):
+        for work in (lambda: decode(first, base=wrong), lambda: encode({}, base=wrong)):  # noqa: B023
+            with pytest.raises(ModelError, match=f"base is a BaseModel.*, not {type(wrong).__name__}"):
+                work()
+    with pytest.raises(ModelError, match="parameter 'w' of a base model is float64"):
+        BaseModel(parameters={"w": np.ones(3)})
+    with pytest.raises(ModelError, match="parameter 'w' of a base model is list"):
+        BaseModel(parameters={"w": [1.0]})  # type: ignore[dict-item]
