@@ -6,9 +6,8 @@ from typing import Final
 
 from pydantic import Field
 
-from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.storage.documents import Frozen
-from nnc_conformance.suites.results.fault_table import Fault
+from nnc_conformance.suites.decoders.description import DescriptionError
 
 IN_TREE: Final = "in-tree"
 """``--encoder`` argument and name of the reference encoder."""
@@ -24,15 +23,8 @@ MAX_ERROR_STEPS: Final = 4.0
 """Steps by which a value may be off where nothing sharper holds and encoder.toml says nothing."""
 
 
-class EncoderError(NNCError):
-    """An ``--encoder`` argument that does not describe an encoder.
-
-    ``problems`` has each problem with its fault; it is empty if the argument names nothing known.
-    """
-
-    def __init__(self, message: str, *problems: tuple[Fault, str]) -> None:
-        super().__init__(message)
-        self.problems = problems
+class EncoderError(DescriptionError):
+    """An ``--encoder`` argument that does not describe an encoder."""
 
 
 class EncoderKind(StrEnum):

@@ -2,13 +2,12 @@
 
 import shlex
 import sys
-import tomllib
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
 
 from nnc_conformance.encoders.encoder_spec import (
     BASE_WORD,
@@ -23,12 +22,10 @@ from nnc_conformance.encoders.encoder_spec import (
     OptionWords,
 )
 from nnc_conformance.encoders.option_values import ASKED, OCTAVES, check_value
-from nnc_conformance.reference.errors import ModelError, unknown
+from nnc_conformance.reference.errors import unknown
 from nnc_conformance.storage import DISTRIBUTION
-from nnc_conformance.storage.documents import Frozen, problem_texts
-from nnc_conformance.storage.inputs import read_bytes
-from nnc_conformance.suites.decoders.decoder_spec import DecoderError
-from nnc_conformance.suites.decoders.load import NAME_LENGTH, NAME_PATTERN, TOML_BYTES, absolute_words, command_words
+from nnc_conformance.storage.documents import Frozen
+from nnc_conformance.suites.decoders.description import NAME_LENGTH, NAME_PATTERN, absolute_words, command_words, read_description
 from nnc_conformance.suites.results.fault_table import Fault
 
 IN_TREE_COMMAND: Final = (sys.executable, "-P", "-m", "nnc_conformance.encoders.in_tree_worker")
@@ -66,7 +63,7 @@ def load_encoder(argument: str) -> EncoderSpec:
             options={name: OptionWords(template=f"{name}={VALUE}") for name in ASKED},
             updates=True,
         )
-    return _from_file(Path(argument), argument)
+    return _from_file(argument)
 
 
 def load_encoders(arguments: Sequence[str]) -> tuple[EncoderSpec, ...]:
@@ -82,29 +79,17 @@ def load_encoders(arguments: Sequence[str]) -> tuple[EncoderSpec, ...]:
     return encoders
 
 
-def _from_file(path: Path, argument: str) -> EncoderSpec:
+def _from_file(argument: str) -> EncoderSpec:
     """Read an encoder.toml and return the encoder that it describes.
 
     Args:
-        path: The file.
         argument: The path as the user gave it, for messages and for repeating the run.
 
     Raises:
         EncoderError: The file cannot be read, is not TOML, or has wrong keys or values.
     """
-    try:
-        text = read_bytes(path, max_bytes=TOML_BYTES)
-    except ModelError as error:
-        raise EncoderError(str(error), (Fault.TOML_SYNTAX, str(error))) from None
-    except OSError as error:
-        raise EncoderError(f"{argument!r} is neither {IN_TREE!r} nor a readable encoder.toml: {error.strerror}") from None
-    try:
-        document = EncoderFile.model_validate(tomllib.loads(text.decode()))
-    except ValidationError as error:
-        problems = [(Fault.TOML_KEY, text) for text in problem_texts(error)]
-        raise EncoderError(f"{path}: {problems[0][1]}", *problems) from None
-    except (ValueError, RecursionError) as error:
-        raise EncoderError(f"{path}: {error}", (Fault.TOML_SYNTAX, str(error))) from None
+    document = read_description(argument, EncoderFile, EncoderError, expected=f"{IN_TREE!r} nor a readable encoder.toml")
+    path = Path(argument)
     if problems := [*_option_problems(document), *_command_problems(document)]:
         raise EncoderError(f"{path}: {problems[0][1]}", *problems)
     return EncoderSpec(
@@ -131,8 +116,8 @@ def _words_of(value: str | dict[str, str]) -> OptionWords:
 def _command(document: EncoderFile, path: Path) -> tuple[str, ...]:
     """Return the words of the command; raise `EncoderError`."""
     try:
-        return absolute_words(command_words(document.command, path.parent.absolute()))
-    except DecoderError as error:
+        return absolute_words(command_words(document.command, path.parent.absolute(), EncoderError))
+    except EncoderError as error:
         raise EncoderError(f"{path}: {error}", *error.problems) from None
 
 

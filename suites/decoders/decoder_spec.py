@@ -4,26 +4,19 @@ from collections.abc import Collection
 from enum import StrEnum
 from typing import Final
 
-from nnc_conformance.reference.errors import Category, NNCError
+from nnc_conformance.reference.errors import Category
 from nnc_conformance.storage.documents import Frozen
 from nnc_conformance.storage.vector import CAPABILITIES, EDITIONS, Edition, capabilities_of
+from nnc_conformance.suites.decoders.description import DescriptionError
 from nnc_conformance.suites.decoders.protocol import WorkerProtocol
-from nnc_conformance.suites.results.fault_table import Fault
 from nnc_conformance.suites.results.result import DecoderIdentity
 
 IN_TREE: Final = "in-tree"
 """``--decoder`` argument and name of the reference decoder."""
 
 
-class DecoderError(NNCError):
-    """A ``--decoder`` argument that does not describe a decoder.
-
-    ``problems`` has each problem with its fault; it is empty if the argument names nothing known.
-    """
-
-    def __init__(self, message: str, *problems: tuple[Fault, str]) -> None:
-        super().__init__(message)
-        self.problems = problems
+class DecoderError(DescriptionError):
+    """An ``--decoder`` argument that does not describe a decoder."""
 
 
 class DecoderKind(StrEnum):

@@ -5,21 +5,17 @@ The argument is ``in-tree``, ``command:TEMPLATE`` or the path of a decoder.toml.
 
 import re
 import shlex
-import shutil
 import sys
-import tomllib
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field
 
-from nnc_conformance.reference.errors import Category, ModelError, unknown
-from nnc_conformance.reference.validation_words import problems_of
+from nnc_conformance.reference.errors import Category, unknown
 from nnc_conformance.storage import DISTRIBUTION
-from nnc_conformance.storage.documents import Frozen, problem_texts
-from nnc_conformance.storage.inputs import read_bytes
+from nnc_conformance.storage.documents import Frozen
 from nnc_conformance.storage.vector import CAPABILITIES
 from nnc_conformance.suites.decoders.decoder_spec import (
     ALL_CAPABILITIES,
@@ -32,16 +28,11 @@ from nnc_conformance.suites.decoders.decoder_spec import (
     DecoderKind,
     DecoderSpec,
 )
+from nnc_conformance.suites.decoders.description import NAME_LENGTH, NAME_PATTERN, absolute_words, command_words, read_description
 from nnc_conformance.suites.decoders.protocol import WorkerProtocol
 from nnc_conformance.suites.results.fault_table import Fault
 
 COMMAND_PREFIX: Final = "command:"
-TOML_BYTES: Final = 1 << 20
-"""Largest decoder.toml that is read, in bytes."""
-NAME_PATTERN: Final = r"^[^\s@/]([^@/\n]*[^\s@/])?$"
-"""Names of decoders: without @ and /, which ids of cases and file names use."""
-NAME_LENGTH: Final = 80
-"""Characters of the longest name."""
 _PYTHON_WORKER: Final = (sys.executable, "-P", "-m", "nnc_conformance.suites.decoders.python_worker")
 
 
@@ -80,42 +71,11 @@ class DecoderFile(Frozen):
     errors: dict[Annotated[str, AfterValidator(_pattern)], Category] = Field(default_factory=dict)
 
 
-def _error(fault: Fault, message: str) -> DecoderError:
-    return DecoderError(message, (fault, message))
-
-
-def command_words(template: str, here: Path | None) -> tuple[str, ...]:
-    """Split a command into words and find its program.
-
-    Args:
-        template: The command, as in a shell.
-        here: Folder in place of ``{here}``; None leaves this text as it is.
-
-    Returns:
-        The absolute path of the program, and its arguments.
-
-    Raises:
-        DecoderError: The command is empty, cannot be split, or its program is not found.
-    """
-    try:
-        words = tuple(shlex.split(template))
-    except ValueError as error:
-        raise _error(Fault.COMMAND_WORDS, f"the command {template!r} cannot be split into words: {error}") from None
-    if here is not None:
-        words = tuple(word.replace("{here}", str(here)) for word in words)
-    if not words:
-        raise _error(Fault.COMMAND_WORDS, "the command is empty")
-    program = shutil.which(words[0])
-    if program is None:
-        raise _error(Fault.COMMAND_NOT_FOUND, f"the command {words[0]!r} was not found or is not executable")
-    return (str(Path(program).absolute()), *words[1:])
-
-
 def _template(template: str, here: Path | None) -> tuple[str, ...]:
     """Return the words of a command template; raise `DecoderError` if a placeholder is missing."""
-    words = command_words(template, here)
+    words = command_words(template, here, DecoderError)
     if problem := _placeholder_problem(words):
-        raise _error(Fault.COMMAND_PLACEHOLDERS, f"the command {template!r} {problem}")
+        raise DecoderError.of(Fault.COMMAND_PLACEHOLDERS, f"the command {template!r} {problem}")
     return absolute_words(words)
 
 
@@ -131,11 +91,6 @@ def _placeholder_problem(words: tuple[str, ...]) -> str:
             return f"has both {{stream}} and {STREAMS_WORD}; keep {STREAMS_WORD}, which is all streams of a session in order"
     missing = [name for name in ("{stream}", "{output}") if name not in text and not (name == "{stream}" and STREAMS_WORD in text)]
     return f"lacks {' and '.join(missing)}" if missing else ""
-
-
-def absolute_words(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Make words absolute that name existing files: the command runs in another folder."""
-    return (words[0], *(str(Path(word).absolute()) if "/" in word and Path(word).is_file() else word for word in words[1:]))
 
 
 def _command_name(template: str) -> str:
@@ -176,35 +131,21 @@ def load_decoder(argument: str) -> DecoderSpec:
             capabilities=UNDECLARED_CAPABILITIES,
             declared=False,
         )
-    return _from_file(Path(argument), argument)
+    return _from_file(argument)
 
 
-def _from_file(path: Path, argument: str) -> DecoderSpec:
+def _from_file(argument: str) -> DecoderSpec:
     """Read a decoder.toml and return the decoder that it describes.
 
     Args:
-        path: The file.
         argument: The path as the user gave it, for messages and for repeating the run.
 
     Raises:
         DecoderError: The file cannot be read, is not TOML, or has wrong keys or values.
     """
-    try:
-        text = read_bytes(path, max_bytes=TOML_BYTES)
-    except ModelError as error:
-        raise DecoderError(str(error), (Fault.TOML_SYNTAX, str(error))) from None
-    except OSError as error:
-        raise DecoderError(
-            f"{argument!r} is neither {IN_TREE!r}, nor {COMMAND_PREFIX}TEMPLATE, nor a readable decoder.toml: {error.strerror}"
-        ) from None
-    try:
-        document = DecoderFile.model_validate(tomllib.loads(text.decode()))
-    except ValidationError as error:
-        faults = (_fault_of(place, kind) for place, kind, _ in problems_of(error))
-        problems = list(zip(faults, problem_texts(error), strict=True))
-        raise DecoderError(f"{path}: {problems[0][1]}", *problems) from None
-    except (ValueError, RecursionError) as error:
-        raise DecoderError(f"{path}: {error}", (Fault.TOML_SYNTAX, str(error))) from None
+    expected = f"{IN_TREE!r}, nor {COMMAND_PREFIX}TEMPLATE, nor a readable decoder.toml"
+    document = read_description(argument, DecoderFile, DecoderError, expected=expected, fault_of=_fault_of)
+    path = Path(argument)
     decoder = DecoderSpec(
         name=document.name,
         version=document.version,
@@ -270,9 +211,9 @@ def _file_command(document: DecoderFile, here: Path) -> tuple[str, ...]:
     if document.kind == DecoderKind.COMMAND:
         return _template(document.command, here)
     if document.kind == DecoderKind.WORKER:
-        return absolute_words(command_words(document.command, here))
+        return absolute_words(command_words(document.command, here, DecoderError))
     if not re.fullmatch(r"[\w.]+:[\w.]+", document.command):
-        raise _error(Fault.FUNCTION_NAME, f"the command {document.command!r} of a python decoder is not MODULE:FUNCTION")
+        raise DecoderError.of(Fault.FUNCTION_NAME, f"the command {document.command!r} of a python decoder is not MODULE:FUNCTION")
     return (*_PYTHON_WORKER, document.command, str(here))
 
 
