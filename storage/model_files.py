@@ -62,8 +62,8 @@ MOST_MESSAGE_BYTES: Final = (1 << 31) - (1 << 24)
 """Bytes of the largest ONNX model that is written as one file; protobuf ends at 2 GiB."""
 DATA_SUFFIX: Final = ".data"
 """Is appended to the name of a larger model for the file with its values."""
-VARIANCE_NAMES: Final = ("running_var", "running_variance", "moving_variance")
-"""Last parts of the names that frameworks give to the variances of a batch normalization."""
+VARIANCE_NAME: Final = re.compile(r"(.*_)?var(iance)?s?(_ema)?", re.IGNORECASE)
+"""Last parts of the names that frameworks give to variances, whose values are not negative."""
 TABLE_NAMES: Final = ("cos_cached", "sin_cached", "cos_cache", "sin_cache", "inv_freq")
 """Last parts of the names of rotary tables."""
 SCALE_NAME: Final = re.compile(r"(.*_)?(scales?(_inv)?|scb|absmax|quant_map|zeros?|zero_?points?|biases)", re.IGNORECASE)
@@ -153,7 +153,7 @@ def read_model(path: Path, *, suffix: str | None = None) -> Model:
     except ModelError:
         refuse_other_content(path, suffix, _READERS)
         raise
-    named = frozenset(name for name in model.parameters if _parts(name)[-1] in VARIANCE_NAMES)
+    named = frozenset(name for name, array in model.parameters.items() if _is_variance(name, array))
     exact = model.exact | _exact_by_name(model.parameters)
     return replace(model, files=(path, *model.files), variances=model.variances | named, exact=exact)
 
@@ -161,6 +161,12 @@ def read_model(path: Path, *, suffix: str | None = None) -> Model:
 def _parts(name: str) -> list[str]:
     """Split a tensor's name into the modules that it is in, and its own name."""
     return re.split(r"[./]", name)
+
+
+def _is_variance(name: str, array: np.ndarray) -> bool:
+    """Return whether a tensor has variances, by its name and its values."""
+    *_, last = _parts(name)
+    return bool(VARIANCE_NAME.fullmatch(last)) and array.dtype.kind != "c" and bool((array >= 0).all())
 
 
 def _exact_by_name(parameters: Mapping[str, np.ndarray]) -> frozenset[str]:

@@ -9,6 +9,7 @@ header of 128 bytes, then the items, little endian and in row-major order.
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import prod
 from pathlib import PurePosixPath
 from typing import Final
@@ -53,9 +54,18 @@ ITEMS: Final[dict[tuple[int, int], np.dtype[np.generic]]] = {
 Quantized item types are missing: a stream cannot store their parameters.
 """
 _VARIABLE: Final = "variable"
-_NORMALIZATION: Final = "batch_normalization"
-_VARIANCE: Final = (2, "variance")
-"""Place and name of the variance among the arguments of a batch normalization."""
+_VARIANCES: Final = {
+    "batch_normalization": (2, "variance"),
+    "div": (1, "y"),
+    **dict.fromkeys(("log", "log2", "rcp", "rsqrt", "sqrt"), (0, "x")),
+}
+"""Place and name of the argument that is a variance, or divided by, by operation."""
+_SHIFTED: Final = ("add", "clamp", "max")
+"""Operations that keep a variance from being 0 before a power of it is taken."""
+_FOLLOWED: Final = frozenset(
+    (*_SHIFTED, "abs", "copy", "min", "pow", "reshape", "sqrt", "squeeze", "sub", "tile", "transpose", "unsqueeze")
+)
+"""Operations through which a variance is followed."""
 _EXTENT_DIGITS: Final = 10
 """Decimal digits of an extent, at most."""
 _ITEM_OF: Final = {dtype: item for item, dtype in ITEMS.items()}
@@ -104,14 +114,32 @@ def variables(topology: bytes) -> tuple[Variable, ...]:
 
 
 def variances(topology: bytes) -> frozenset[str]:
-    """Return the labels of the variables that a batch normalization reads as its variance.
+    """Return the labels of the variables that are variances, or divided by.
 
-    Raise `ModelError`.
+    They are followed through operations that pass values on or add an epsilon. Raise `ModelError`.
     """
     made = calls(topology)
     labels = {call.result: variable.label for call, variable in _by_call(made)}
-    read = (call.argument(*_VARIANCE) for call in made if call.operation == _NORMALIZATION)
-    return frozenset(labels[tokens[0]] for tokens in read if len(tokens) == 1 and tokens[0] in labels)
+    makers = {call.result: call for call in made if call.result}
+    waiting = [name for call in made if call.operation in _VARIANCES for name in _followed(call.argument(*_VARIANCES[call.operation]))]
+    for call in made:
+        base = call.argument(0, "x")
+        if call.operation == "pow" and base and (base[0] in _SHIFTED or (base[0] in makers and makers[base[0]].operation in _SHIFTED)):
+            waiting.extend(_followed(base))
+    seen: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in seen and name in makers:
+            seen.add(name)
+            if makers[name].operation in _FOLLOWED:
+                waiting.extend(each for _, argument in makers[name].arguments for each in _followed(argument))
+    return frozenset(labels[name] for name in seen if name in labels)
+
+
+def _followed(argument: Sequence[str]) -> Sequence[str]:
+    """Return the tokens of an argument whose values it has; none if it calls other operations."""
+    called = {name for name, after in pairwise(argument) if after == "("}
+    return () if called - _FOLLOWED - {"(", ",", "="} else argument
 
 
 def _variables(made: Sequence[Call]) -> dict[str, Variable]:

@@ -21,7 +21,7 @@ from nnc_conformance.reference.topology.content import CARRIAGE_ENTRY, CARRIAGE_
 from nnc_conformance.reference.topology.external_data import ExternalData
 from nnc_conformance.reference.topology.graphs import TensorEntry, bodies, tensor_entries, values_to_tensors
 from nnc_conformance.reference.topology.paths import TensorPath, tensor_ids
-from nnc_conformance.reference.topology.special_inputs import exact_paths, special_paths, variance_inputs
+from nnc_conformance.reference.topology.special_inputs import exact_paths, variance_paths
 
 _MACHINE_LEARNING: Final = "ai.onnx.ml"
 """Domain of the operators of classical machine learning."""
@@ -141,7 +141,8 @@ def parameter_shapes(topology: bytes) -> dict[str, tuple[int, ...]]:
 def exact_parameters(topology: bytes) -> frozenset[str]:
     """Return the ids of parameters that must stay exact: those of `special_inputs.exact_paths`.
 
-    They are scales and zero points of quantized operators, tables, masks, sizes and bounds.
+    They are scales and zero points of quantized operators, tables, masks, coordinates, sizes and
+    bounds.
 
     Raises:
         ModelError: For a bad topology.
@@ -150,8 +151,8 @@ def exact_parameters(topology: bytes) -> frozenset[str]:
 
 
 def variance_parameters(topology: bytes) -> frozenset[str]:
-    """Return the ids of parameters that are variances of a batch normalization; raise `ModelError`."""
-    return _ids(topology, lambda proto: special_paths(proto, variance_inputs))
+    """Return the ids of parameters that are variances, or divided by; raise `ModelError`."""
+    return _ids(topology, variance_paths)
 
 
 def attribute_values(topology: bytes) -> dict[str, int]:

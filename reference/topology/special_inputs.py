@@ -1,6 +1,7 @@
 """Inputs of ONNX operators that are not weights.
 
-Scales, zero points, tables, masks and sizes stay exact; variances are sensitive.
+Scales, zero points, tables, masks, coordinates, bounds and sizes stay exact; variances and other
+denominators are sensitive.
 
 The tables follow the input names in the schemas of ONNX and ONNX Runtime; a test compares them.
 """
@@ -19,20 +20,31 @@ _UNARY: Final = (1, 2, 3, 4)
 """Scales and zero points of an operator with one quantized input."""
 
 _ONNX_INPUTS: Final = {
+    "AffineGrid": (0,),
     "Attention": (3,),
+    "Clip": (1, 2),
     "ConvInteger": (2, 3),
-    "DeformConv": (4,),
+    "DeformConv": (2, 4),
     "DequantizeLinear": (1, 2),
+    "EfficientNMS_TRT": (0, 2),
+    "GridSample": (1,),
     "MatMulInteger": (2, 3),
     "MaxRoiPool": (1,),
-    "OneHot": (2,),
+    "MelWeightMatrix": (3, 4),
+    "MultilevelCropAndResize_TRT": (0,),
+    "NonMaxSuppression": (0, 3, 4),
+    "OneHot": (1, 2),
+    "Pad": (2,),
+    "PyramidROIAlign_TRT": (0,),
     "QLinearConv": _BINARY,
     "QLinearMatMul": _BINARY,
     "QuantizeLinear": (1, 2),
+    "Range": (0, 1, 2),
     "Resize": (1, 2),
     "RoiAlign": (1,),
     "RotaryEmbedding": (1, 2),
     "STFT": (2,),
+    "Tile": (1,),
     "Upsample": (1,),
 }
 _MICROSOFT_INPUTS: Final = {
@@ -51,6 +63,7 @@ _MICROSOFT_INPUTS: Final = {
     "GatherBlockQuantized": (2, 3),
     "GemmFloat8": (3, 4, 5),
     "GreedySearch": (4, 5, 6),
+    "GridSample": (1,),
     "GroupQueryAttention": (7, 8, 10, 12, 13),
     "LongformerAttention": (3,),
     "MRotaryEmbedding": (2, 3),
@@ -66,6 +79,7 @@ _MICROSOFT_INPUTS: Final = {
     "MulInteger": (1, 3),
     "MultiHeadAttention": (4, 5),
     "PackedAttention": (5,),
+    "Pad": (2,),
     "PackedMultiHeadAttention": (6,),
     "PackedSparseAttentionIndexer": (4, 5),
     "PagedAttention": (8, 9, 14, 15),
@@ -83,6 +97,8 @@ _MICROSOFT_INPUTS: Final = {
     "QLinearSigmoid": _UNARY,
     "QLinearSoftmax": _UNARY,
     "QLinearWhere": (2, 3, 5, 6, 7, 8),
+    "Range": (0, 1, 2),
+    "RMSNormRotary": (3, 4),
     "QMoE": (3, 6, 9, 11, 12, 13, *range(15, 21)),
     "QOrderedAttention": (1, 2, 3, 4, 8, 9, 10, 14, 15, 16, 17, 19),
     "QOrderedGelu": (1, 2),
@@ -104,24 +120,48 @@ EXACT_INPUTS: Final[Mapping[str, Mapping[str, tuple[int, ...]]]] = {
     "com.microsoft": _MICROSOFT_INPUTS,
     "com.ms.internal.nhwc": {**_ONNX_INPUTS, **_MICROSOFT_INPUTS},
 }
-"""Inputs by domain and operator that must stay exact: scales, zero points, tables, masks, sizes."""
-VARIANCE_INPUTS: Final[Mapping[str, Mapping[str, tuple[int, ...]]]] = {
-    "": {"BatchNormalization": (4,)},
-    "com.ms.internal.nhwc": {"BatchNormalization": (4,)},
-}
-"""Inputs by domain and operator that are variances."""
+"""Inputs by domain and operator that must stay exact: scales, zero points, tables, masks,
+coordinates, bounds, sizes.
+"""
+_VARIANCES: Final = {"BatchNormalization": (4,), "Div": (1,), "Log": (0,), "Reciprocal": (0,), "Sqrt": (0,)}
+VARIANCE_INPUTS: Final[Mapping[str, Mapping[str, tuple[int, ...]]]] = {"": _VARIANCES, "com.ms.internal.nhwc": _VARIANCES}
+"""Inputs by domain and operator that are variances, or divided by."""
+_COMPARED: Final = dict.fromkeys(("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"), (0, 1))
+COMPARED_INPUTS: Final[Mapping[str, Mapping[str, tuple[int, ...]]]] = {"": _COMPARED}
+"""Inputs by domain and operator that are compared, so that a small error changes the answer."""
 _PASSING: Final[Mapping[str, Sequence[int] | None]] = {
     **dict.fromkeys(
         (
-            "Cast", "CastLike", "Expand", "Flatten", "Gather", "Identity", "Pad", "Reshape", "Slice", "Split", "Squeeze", "Tile",
-            "Transpose", "Unsqueeze",
+            "Cast", "CastLike", "Compress", "DepthToSpace", "Dropout", "Expand", "Flatten", "Gather", "GatherElements", "GatherND",
+            "Identity", "Pad", "Reshape", "ReverseSequence", "Slice", "SpaceToDepth", "Split", "Squeeze", "Tile", "Transpose", "Trilu",
+            "Unsqueeze",
         ),
         (0,),
     ),
     "Concat": None,
+    **dict.fromkeys(("Scatter", "ScatterElements", "ScatterND"), (0, 2)),
     "Where": (1, 2),
 }  # fmt: skip
 """Operators whose outputs hold the values of inputs, and the places of these; None for all."""
+_SHIFTING: Final = ("Abs", "Add", "Clip", "Max", "Min", "Sqrt", "Sub", "Sum")
+_COMPUTING: Final = (
+    *_SHIFTING,
+    "Ceil", "Cos", "CumSum", "Div", "Exp", "Floor", "Log", "Mean", "Mod", "Mul", "Neg", "Pow", "Range", "Reciprocal", "ReduceMax",
+    "ReduceMean", "ReduceMin", "ReduceSum", "Round", "Sign", "Sin",
+)  # fmt: skip
+_THROUGH_SHIFTS: Final = {**_PASSING, **dict.fromkeys(_SHIFTING), "Pow": (0,)}
+"""Operators through which a variance is followed: also those that add an epsilon."""
+_THROUGH_ARITHMETIC: Final = {**_PASSING, **dict.fromkeys(_COMPUTING)}
+"""Operators through which exact inputs are followed: also those that compute value by value."""
+_SCALING: Final = ("Div", "Mul", "Sub")
+_THROUGH_SCALES: Final = {**_PASSING, **dict.fromkeys(_SCALING)}
+"""Operators through which quantized values are followed while they are dequantized by hand."""
+_NARROW: Final = frozenset((2, 3, 4, 5, *range(17, 27)))
+"""Element types of quantized values: integers of 16 bits or fewer, floats of 8 bits or fewer."""
+_INTEGER_PRODUCTS: Final = ("ConvInteger", "MatMulInteger")
+"""Operators whose outputs are sums of products of quantized values."""
+_EPSILON: Final = ("Add", "Clip", "Max", "Sum")
+"""Operators that keep a variance from being 0 before a power of it is taken."""
 _LOOP_INPUTS: Final = 2
 """Inputs of a Loop before the values that it carries, and inputs of its body before them."""
 _VARIADIC: Final = "QLinearConcat"
@@ -139,56 +179,53 @@ def exact_inputs(node: NodeProto) -> Iterable[int]:
 
 
 def variance_inputs(node: NodeProto) -> Iterable[int]:
-    """Return the places of the inputs of a node that are variances."""
+    """Return the places of the inputs of a node that are variances, or divided by."""
     return _listed(node, VARIANCE_INPUTS)
+
+
+def compared_inputs(node: NodeProto) -> Iterable[int]:
+    """Return the places of the inputs of a node that are compared."""
+    return _listed(node, COMPARED_INPUTS)
 
 
 def exact_paths(model: ModelProto) -> frozenset[TensorPath]:
     """Find the paths of tensors that must stay exact, such as shapes and scales.
 
-    A node reads them as an exact input, or a quantization annotation names them. Names are followed
-    through nodes that only pass values on, into the bodies around, and into and out of functions
-    and the graphs of If, Loop and Scan.
+    A node reads them as an exact input, a quantization annotation names them, or they scale
+    quantized values. Names are followed through nodes that pass values on or compute them value by
+    value, into the bodies around, and into and out of functions and the graphs of If, Loop and
+    Scan.
     """
-    return special_paths(model, exact_inputs) | frozenset(_annotated(model))
+    passing, dequantizing, computing = (_Finder(model, through) for through in (_PASSING, _THROUGH_SCALES, _THROUGH_ARITHMETIC))
+    found = computing.paths([*computing.read_as(exact_inputs), *dequantizing.scales_by_hand()])
+    return found | passing.paths(list(passing.read_as(compared_inputs))) | frozenset(_annotated(model))
 
 
-def special_paths(model: ModelProto, special: Special) -> frozenset[TensorPath]:
-    """Find the paths of tensors that nodes read as an input of a kind.
+def variance_paths(model: ModelProto) -> frozenset[TensorPath]:
+    """Find the paths of variances and other tensors that are divided by.
 
-    Names are followed as in `exact_paths`.
-
-    Args:
-        model: The model.
-        special: Returns the places of the inputs of a node that are meant.
+    Names are followed as in `exact_paths`, but only through nodes that pass values on or add an
+    epsilon.
     """
-    finder = _Finder(model)
-    waiting = [
-        (node.input[place], body) for body in finder.bodies for node in body.nodes for place in special(node) if place < len(node.input)
-    ]
-    seen: set[tuple[tuple[str, ...], str]] = set()
-    paths: set[TensorPath] = set()
-    while waiting:
-        given, body = waiting.pop()
-        name = checked_name(given)
-        if not name or (body.scope, name) in seen:
-            continue
-        seen.add((body.scope, name))
-        if finder.has_tensor(name, body):
-            paths.add(TensorPath(body.scope, name))
-        else:
-            waiting.extend(finder.sources(name, body))
-    return frozenset(paths)
+    finder = _Finder(model, _THROUGH_SHIFTS)
+    return finder.paths([*finder.read_as(variance_inputs), *finder.shifted_powers()])
 
 
 class _Finder:
-    """Finds where the values of names come from."""
+    """Finds where the values of names come from.
 
-    def __init__(self, model: ModelProto) -> None:
+    Args:
+        model: The model.
+        through: Operators that are followed, and the places of the inputs; None for all.
+    """
+
+    def __init__(self, model: ModelProto, through: Mapping[str, Sequence[int] | None]) -> None:
         self.bodies = list(bodies(model))
-        self._own: dict[tuple[str, ...], set[str]] = {}
+        self._through = through
+        self._own: dict[tuple[str, ...], dict[str, int]] = {}
         for entry in tensor_entries(model):
-            self._own.setdefault(entry.path.scope, set()).add(entry.path.name)
+            kind = 0 if entry.dense is None else entry.dense.data_type
+            self._own.setdefault(entry.path.scope, {})[entry.path.name] = kind
         self._makers: dict[tuple[str, ...], dict[str, tuple[NodeProto, int]]] = {}
         self._inside: dict[tuple[tuple[str, ...], str], list[Body]] = {}
         self._functions = {_key(body.owner): body for body in self.bodies if isinstance(body.owner, FunctionProto)}
@@ -201,6 +238,86 @@ class _Finder:
                     self._calls.setdefault(_called(node), []).append((node, body))
             if body.outer is not None and body.node is not None:
                 self._inside.setdefault((body.outer.scope, _first(body.node)), []).append(body)
+
+    def read_as(self, special: Special) -> Iterator[tuple[str, Body]]:
+        """Iterate over the names that nodes read as an input of a kind, each with its body."""
+        for body in self.bodies:
+            for node in body.nodes:
+                for place in special(node):
+                    yield from _at(node.input, place, body)
+
+    def paths(self, waiting: list[tuple[str, Body]]) -> frozenset[TensorPath]:
+        """Return the paths of the tensors that names have their values from.
+
+        Args:
+            waiting: The names, each with the body that it is seen from; emptied.
+        """
+        seen: set[tuple[tuple[str, ...], str]] = set()
+        found: set[TensorPath] = set()
+        while waiting:
+            given, body = waiting.pop()
+            name = checked_name(given)
+            if not name or (body.scope, name) in seen:
+                continue
+            seen.add((body.scope, name))
+            if self.has_tensor(name, body):
+                found.add(TensorPath(body.scope, name))
+            else:
+                waiting.extend(self.sources(name, body))
+        return frozenset(found)
+
+    def scales_by_hand(self) -> Iterator[tuple[str, Body]]:
+        """Iterate over the names that quantized values are multiplied with, each with its body.
+
+        They may also be divided by it, or it may be subtracted from them.
+        """
+        quantized = self._quantized()
+        for body in self.bodies:
+            for node in body.nodes:
+                if node.op_type in _SCALING and len(node.input) == len(("values", "scale")):
+                    for values, other in (node.input, node.input[::-1]):
+                        if (body.scope, values) in quantized:
+                            yield other, body
+
+    def _quantized(self) -> set[tuple[tuple[str, ...], str]]:
+        """Return scope and name of all values that are made of quantized ones."""
+        users: dict[tuple[tuple[str, ...], str], list[tuple[tuple[str, ...], str]]] = {}
+        named = {
+            (body.scope, checked_name(name)): body for body in self.bodies for node in body.nodes for name in (*node.input, *node.output)
+        }
+        waiting = list(named.items())
+        while waiting:
+            place, body = waiting.pop()
+            for name, other in () if self.has_tensor(place[1], body) else self.sources(place[1], body):
+                source = (other.scope, checked_name(name))
+                users.setdefault(source, []).append(place)
+                if source not in named:
+                    named[source] = other
+                    waiting.append((source, other))
+        found: set[tuple[tuple[str, ...], str]] = set()
+        reached = [place for place in named if self._is_quantized(*place)]
+        while reached:
+            place = reached.pop()
+            if place not in found:
+                found.add(place)
+                reached.extend(users.get(place, ()))
+        return found
+
+    def _is_quantized(self, scope: tuple[str, ...], name: str) -> bool:
+        """Return whether a name is that of a quantized tensor, or of a product of such."""
+        maker = self._makers.get(scope, {}).get(name)
+        return self._own.get(scope, {}).get(name) in _NARROW or (maker is not None and maker[0].op_type in _INTEGER_PRODUCTS)
+
+    def shifted_powers(self) -> Iterator[tuple[str, Body]]:
+        """Iterate over the names that powers are taken of after an epsilon was added.
+
+        Each comes with its body.
+        """
+        for body in self.bodies:
+            for node in body.nodes:
+                maker = self._makers[body.scope].get(checked_name(node.input[0])) if node.op_type == "Pow" and node.input else None
+                if maker is not None and maker[0].op_type in _EPSILON:
+                    yield node.input[0], body
 
     def has_tensor(self, name: str, body: Body) -> bool:
         """Return whether a name is that of a tensor in a body."""
@@ -238,8 +355,8 @@ class _Finder:
         function = self._functions.get(_called(node))
         if function is not None and isinstance(function.owner, FunctionProto):
             yield from _at(function.owner.output, place, function)
-        elif node.op_type in _PASSING:
-            listed = _PASSING[node.op_type]
+        elif node.op_type in self._through:
+            listed = self._through[node.op_type]
             for each in range(len(node.input)) if listed is None else listed:
                 yield from _at(node.input, each, body)
         for inner in self._inside.get((body.scope, _first(node)), ()):

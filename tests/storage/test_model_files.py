@@ -78,6 +78,13 @@ def test_rotary_tables_are_exact_and_gains_are_not(tmp_path: Path) -> None:
     assert read_model(tmp_path / "m.npz").exact == {"rotary.cos_cached", "rotary.inv_freq"}
 
 
+def test_variances_are_found_by_their_names_and_are_not_negative(tmp_path: Path) -> None:
+    positive = np.abs(WEIGHTS[:1])
+    names = ("bn.running_var", "bn/moving_variance", "normalization/variance", "bn0_moving_var", "batch_stats/bn/var")
+    write_tensors(tmp_path / "m.npz", {**dict.fromkeys((*names, "running_mean", "variant"), positive), "other.var": WEIGHTS[:1]})
+    assert read_model(tmp_path / "m.npz").variances == set(names)
+
+
 def test_a_file_of_which_all_is_left_out_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "m.npz", names=np.array(["a", "b"]))
     with pytest.raises(ModelError, match=r"m\.npz has no tensor that can be coded; 'names': .* type <U1 is not supported"):

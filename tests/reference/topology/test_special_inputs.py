@@ -13,7 +13,11 @@ from onnxruntime.capi import onnxruntime_pybind11_state
 from nnc_conformance.reference.topology.onnx import exact_parameters, extract, variance_parameters
 from nnc_conformance.reference.topology.special_inputs import EXACT_INPUTS, exact_inputs
 
-SPECIAL = re.compile(r"scale|zero_?point|mask|cos_cache|sin_cache|rois?$|window|absmax|attention_bias", re.IGNORECASE)
+SPECIAL = re.compile(
+    r"scale|zero_?point|mask|cos_cache|sin_cache|cosine|^sine$|rois?$|window|absmax|attention_bias|grid|boxes|anchors|offset|theta"
+    r"|threshold|constant_value|depth|^(start|limit|delta|min|max|tiles)$",
+    re.IGNORECASE,
+)
 """Input names in schemas that say that values are no weights."""
 LEARNED = {
     *((name, 1) for name in ("BatchNormalization", "BranchwiseRMSNorm", "GatedRMSNorm", "GroupNormalization", "InstanceNormalization")),
@@ -43,7 +47,8 @@ def test_every_input_that_a_schema_names_so_is_exact() -> None:
         if schema.domain not in EXACT_INPUTS:
             continue
         node = NodeProto(op_type=schema.name, domain=schema.domain, input=["x"] * len(schema.inputs))
-        named = {place for place, each in enumerate(schema.inputs) if SPECIAL.search(each.name) and (schema.name, place) not in LEARNED}
+        floats = [place for place, each in enumerate(schema.inputs) if any("float" in kind for kind in each.types)]
+        named = {place for place in floats if SPECIAL.search(schema.inputs[place].name) and (schema.name, place) not in LEARNED}
         missing |= {(schema.domain, schema.name, place) for place in named - set(exact_inputs(node))}
     assert not missing
 
@@ -155,11 +160,73 @@ def test_a_scale_is_followed_into_both_branches() -> None:
     }
 
 
+@pytest.mark.parametrize("operator", ["Mul", "Div", "Add", "Sub", "Max", "Pow"])
+def test_a_scale_is_followed_through_arithmetic(operator: str) -> None:
+    nodes = [helper.make_node(operator, ["a", "b"], ["ab"]), helper.make_node("Exp", ["ab"], ["s"]), dequantize("s")]
+    values = {"a": SCALE, "b": SCALE.reshape(4, 1), "other": SCALE}
+    assert exact(model(nodes, q=np.arange(4, dtype=np.int8), **values)) == {"a", "b"}
+
+
+@pytest.mark.parametrize("operator", ["GridSample", "Resize", "RoiAlign", "DeformConv", "AffineGrid"])
+def test_coordinates_are_exact_and_weights_before_them_are_not(operator: str) -> None:
+    """A head of weights computes offsets to constant coordinates."""
+    place = {"DeformConv": 2, "AffineGrid": 0}.get(operator, 1)
+    inputs = ["x", "w", "at", "bias"]
+    inputs[place], inputs[2] = "at", inputs[place]
+    nodes = [
+        helper.make_node("Conv", ["x", "head"], ["moved"]),
+        helper.make_node("Add", ["moved", "grid"], ["at"]),
+        helper.make_node(operator, inputs[: max(place + 1, 2)], ["y"]),
+    ]
+    weights = {"head": SCALE.reshape(2, 2, 1, 1), "w": SCALE.reshape(1, 2, 2, 1)}
+    assert exact(model(nodes, grid=SCALE.reshape(1, 2, 2, 1), **weights)) == {"grid"}
+
+
+def test_what_a_network_compares_with_is_exact_but_not_what_it_computes() -> None:
+    nodes = [
+        helper.make_node("Reshape", ["bounds", "shape"], ["flat"]),
+        helper.make_node("Add", ["x", "bias"], ["y"]),
+        helper.make_node("Less", ["y", "flat"], ["below"]),
+    ]
+    assert exact(model(nodes, bounds=SCALE, shape=np.array([4]), bias=SCALE)) == {"bounds"}
+
+
+def test_scales_of_weights_that_are_dequantized_by_hand_are_exact() -> None:
+    nodes = [
+        helper.make_node("Cast", ["q"], ["f"], to=TensorProto.FLOAT),
+        helper.make_node("Sub", ["f", "zero"], ["centred"]),
+        helper.make_node("Mul", ["scale", "centred"], ["w"]),
+        helper.make_node("MatMul", ["x", "w"], ["y"]),
+        helper.make_node("Add", ["y", "bias"], ["z"]),
+        helper.make_node("Mul", ["z", "gain"], ["out"]),
+    ]
+    values = {"scale": SCALE.reshape(4, 1), "zero": SCALE, "bias": SCALE, "gain": SCALE}
+    assert exact(model(nodes, q=np.arange(16, dtype=np.int8).reshape(4, 4), **values)) == {"scale", "zero"}
+    assert exact(model(nodes, q=np.arange(16).reshape(4, 4), **values)) == frozenset()
+
+
+def test_scales_of_products_of_integers_are_exact_where_they_are_combined() -> None:
+    """As ONNX Runtime writes them where it quantizes dynamically, in the body of an If."""
+    inner = [
+        helper.make_node("MatMulInteger", ["a", "q"], ["sums"]),
+        helper.make_node("Cast", ["sums"], ["floats"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["given", "scale"], ["both"]),
+        helper.make_node("Mul", ["floats", "both"], ["y"]),
+    ]
+    then = helper.make_graph(inner, "then", [], [info("y")])
+    other = helper.make_graph([helper.make_node("Identity", ["bias"], ["e"])], "else", [], [info("e")])
+    node = helper.make_node("If", ["c"], ["y"], then_branch=then, else_branch=other)
+    values = {"c": np.array(True), "scale": SCALE, "bias": SCALE, "q": np.arange(16, dtype=np.int8).reshape(4, 4)}
+    assert exact(model([node], **values)) == {"scale"}
+
+
 def test_a_long_chain_is_followed_in_linear_time() -> None:
     """Ten thousand nodes in a row, each read as a scale, and a function that calls itself."""
     nodes = [helper.make_node("Identity", [f"s{i}"], [f"s{i + 1}"]) for i in range(10_000)]
     nodes += [dequantize(f"s{i}", f"w{i}") for i in range(10_000)]
     assert exact(model(nodes, s0=SCALE, q=np.arange(4, dtype=np.int8))) == {"s0"}
+    nodes = [helper.make_node("Mul", [f"s{i}", "t"], [f"s{i + 1}"]) for i in range(10_000)]
+    assert exact(model(nodes, s0=np.arange(4, dtype=np.int8), t=SCALE, other=SCALE)) == {"t"}
     again = helper.make_function(
         "local",
         "Again",
@@ -197,3 +264,22 @@ def test_variances_are_found_through_identity() -> None:
     nodes.append(helper.make_node("BatchNormalization", ["x", "scale", "bias", "mean", "same"], ["y"]))
     made = model(nodes, scale=SCALE, bias=SCALE, mean=SCALE, v=SCALE)
     assert variance_parameters(extract(made).topology) == {"v"}
+
+
+DENOMINATORS = {
+    "a batch normalization": ([("Add", ["v", "eps"], "a"), ("Sqrt", ["a"], "b"), ("Div", ["x", "b"], "y")], {"v", "eps"}),
+    "a power": ([("Add", ["v", "eps"], "a"), ("Pow", ["a", "half"], "b"), ("Mul", ["x", "b"], "y")], {"v", "eps"}),
+    "a bound": ([("Reshape", ["v", "shape"], "f"), ("Max", ["f", "eps"], "a"), ("Reciprocal", ["a"], "y")], {"v", "eps"}),
+    "a division": ([("Div", ["x", "v"], "y")], {"v"}),
+    "a squared weight": ([("Pow", ["v", "two"], "a"), ("Mul", ["x", "v"], "y")], set()),
+    "a normalized weight": (
+        [("Pow", ["v", "two"], "a"), ("ReduceSum", ["a"], "b"), ("Sqrt", ["b"], "c"), ("Div", ["v", "c"], "y")],
+        set(),
+    ),
+}
+
+
+@pytest.mark.parametrize(("nodes", "found"), DENOMINATORS.values(), ids=DENOMINATORS)
+def test_what_is_divided_by_is_a_variance(nodes: list[tuple[str, list[str], str]], found: set[str]) -> None:
+    made = model([helper.make_node(kind, inputs, [output]) for kind, inputs, output in nodes], v=SCALE.reshape(1, 4, 1, 1), eps=SCALE)
+    assert variance_parameters(extract(made).topology) == found

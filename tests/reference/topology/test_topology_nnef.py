@@ -82,6 +82,22 @@ def test_variances_are_found_by_name_and_by_place() -> None:
     assert variances(text.encode()) == {"v", "s"}
 
 
+@pytest.mark.parametrize(
+    ("statements", "found"),
+    [
+        ("a = add(v, 0.001); b = sqrt(a); y = div(x, b);", {"v"}),
+        ("a = reshape(v, shape = [1, 4]); b = rsqrt(max(a, w)); y = mul(x, b);", {"v", "w"}),
+        ("a = add(v, 0.001); b = pow(a, -0.5); y = mul(x, b);", {"v"}),
+        ("a = pow(v, 2.0); y = mul(x, a);", set()),
+        ("y = div(v, add(conv(x, w), 1.0));", set()),
+        ("y = div(x, div(v, w));", {"w"}),
+    ],
+)
+def test_what_is_divided_by_is_a_variance(statements: str, found: set[str]) -> None:
+    made = "v = variable(shape = [1, 4], label = 'v'); w = variable(shape = [1, 4], label = 'w');"
+    assert variances(f"{made} {statements}".encode()) == found
+
+
 def test_the_quantization_file_is_kept_and_other_files_are_named() -> None:
     files = {"graph.nnef": GRAPH.encode(), "graph.quant": b'"w": linear_quantize(0.0, 1.0, 8);', "README": b"x"}
     files |= {
