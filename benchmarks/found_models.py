@@ -27,7 +27,7 @@ from onnx_models import Answers, OnnxCase, answers, onnx_cases
 from nnc_conformance.reference import EncoderOptions, decode, encode
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.reference.quantization.choosing import TensorChoices, Treatment, choose
-from nnc_conformance.reports.encoding import INPUT_REASON, lines
+from nnc_conformance.reports.encoding import lines
 from nnc_conformance.storage.carriage_files import Carried, with_types
 from nnc_conformance.storage.model_files import Model, read_model, write_model
 
@@ -118,7 +118,7 @@ def coded(package: str, path: Path, folder: Path) -> Row:
     The decoded model is written as ``back`` with the suffix of ``path``. Raise `NNCError`.
     """
     model = read_model(path)
-    choice = choose(model.parameters, EncoderOptions(), exact=dict.fromkeys(model.exact, INPUT_REASON), variances=model.variances)
+    choice = choose(model.parameters, EncoderOptions(), exact=model.exact, variances=model.variances)
     model = model.settled(choice, container=False)
     stream = encode(model.parameters, topology=model.topology, options=choice.options)
     decoded = decode(stream)

@@ -29,7 +29,7 @@ def command(
         typer.Argument(
             metavar="STREAM... OUT",
             help="Streams of one session in order, each a stream or a container of data units (.onnx, .safetensors or an NNEF folder), "
-            "then the file to write: .safetensors, .npz or .pt; .onnx, .nnef, .pt2 or .keras if the stream carries such a graph. "
+            "then the file to write: .safetensors, .npz or .pt; .onnx, .nnef, .nnef.tgz, .pt2 or .keras if the stream has such a graph. "
             "- for standard input and output.",
         ),
     ],
@@ -103,9 +103,9 @@ class _Options:
     @property
     def runnable(self) -> bool:
         """Whether OUT has a graph format, for which blocks are recombined into whole tensors."""
-        from nnc_conformance.storage.model_files import GRAPH_FORMATS
+        from nnc_conformance.storage.model_files import GRAPH_FORMATS, TENSOR_SUFFIXES, suffix_of
 
-        return (self.output_suffix or self.out.suffix.lower()) in GRAPH_FORMATS
+        return (self.output_suffix or suffix_of(self.out, TENSOR_SUFFIXES[0])) in GRAPH_FORMATS
 
 
 def _decode_one(stream: Path, options: _Options) -> None:

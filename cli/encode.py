@@ -225,7 +225,7 @@ def command(
     from nnc_conformance.reference.quantization.choosing import choose, options_for, recounted
     from nnc_conformance.reference.quantization.steps import by_deviation
     from nnc_conformance.reference.topology.classes import Role
-    from nnc_conformance.reports.encoding import INPUT_REASON, lines
+    from nnc_conformance.reports.encoding import lines
     from nnc_conformance.reports.encoding import report as report_of
     from nnc_conformance.storage.model_files import (
         CARRIED_SUFFIXES,
@@ -262,7 +262,7 @@ def command(
     session = None if state is None and not bases else Session.of_encoder(bases, state, threads=threads)
     if container:
         model = for_container(model)
-    reasons = {**dict.fromkeys(model.exact, INPUT_REASON), **_asked(exact or [], model)}
+    reasons = {**model.exact, **_asked(exact or [], model)}
     weight_qp, vector_qp = options_for(qp, nonweight_qp, qp_density)
     lossy = {name: array for name, array in model.parameters.items() if name not in reasons}
     asked = [each for each, value in ((Role.WEIGHT, qp), (Role.VECTOR, nonweight_qp)) if value is not None]
@@ -380,7 +380,7 @@ def _reduced(model: "Model", path: Path, options: "EncoderOptions", asked: "Sequ
     refuse_inputs(out, [path.parent / name for name in (document.held, document.training) if name is not None])
     piped = is_standard_output(out)
     held, training = (_samples(model, path, name) for name in (document.held, document.training))
-    network = Network(model.parameters, model.topology, model.exact)
+    network = Network(model.parameters, model.topology, frozenset(model.exact))
     outcome = run(
         network, document, options, held=held, training=training, asked={Role.WEIGHT, *asked}, variances=model.variances, threads=threads
     )

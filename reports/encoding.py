@@ -12,8 +12,6 @@ from nnc_conformance.storage.model_files import Model
 
 REPORT_FORMAT: Final = "nnc-encoding/1"
 """Value of ``format`` in a JSON report."""
-INPUT_REASON: Final = "read by an operator as a scale, zero point, table, mask or size"
-"""Why tensors of an ONNX graph stay exact."""
 NAMED: Final = 5
 """Names that a line shows; a report has all."""
 
@@ -34,6 +32,8 @@ def lines(choice: TensorChoices, model: Model) -> Iterator[str]:
     groups |= {what: list(names) for what, names in _elsewhere(choice, model).items() if names}
     for name, reason in model.left_out.items():
         groups.setdefault(f"left out, since {reason}", []).append(name)
+    for name, what in model.converted.items():
+        groups.setdefault(what, []).append(name)
     if model.attribute_values:
         numbers, values = sum(model.attribute_values.values()), sum(array.size for array in model.parameters.values())
         yield f"{values} of {values + numbers} values coded; the others are attributes of {', '.join(sorted(model.attribute_values))}"
@@ -50,6 +50,7 @@ def report(choice: TensorChoices, model: Model, stream_bytes: int) -> str:
         "tensors": [_row(row, choice.options.qp_density) for row in choice.tensors],
         "not_coded": [{"name": name, "reason": what} for what, names in _elsewhere(choice, model).items() for name in names],
         "left_out": [{"name": name, "reason": reason} for name, reason in model.left_out.items()],
+        "converted": [{"name": name, "reason": what} for name, what in model.converted.items()],
     }
     return json.dumps(document, indent=1) + "\n"
 

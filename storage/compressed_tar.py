@@ -1,11 +1,13 @@
-"""Reads compressed tar archives of models, within bounds.
+"""Reads and writes compressed tar archives of models, within bounds.
 
-It reads regular files by their names, and nothing else.
+They hold regular files by their names, and nothing else.
 """
 
+import gzip
 import io
 import tarfile
 import zlib
+from collections.abc import Mapping
 from typing import Final
 
 from nnc_conformance.reference.errors import ModelError
@@ -43,3 +45,14 @@ def read_compressed_tar(data: bytes, what: str) -> dict[str, bytes]:
     except (zlib.error, tarfile.TarError, ValueError, OSError, EOFError, OverflowError, RecursionError) as error:
         raise ModelError(f"{what} cannot be read: {error}") from None
     return files
+
+
+def compressed_tar(files: Mapping[str, bytes]) -> bytes:
+    """Return a .tar.gz of files by their paths; equal files give equal bytes."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for name in sorted(files):
+            member = tarfile.TarInfo(name)
+            member.size = len(files[name])
+            archive.addfile(member, io.BytesIO(files[name]))
+    return gzip.compress(out.getvalue(), mtime=0)

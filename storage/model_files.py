@@ -15,9 +15,9 @@ from nnc_conformance.reference.errors import EncodeError, ModelError, unknown
 from nnc_conformance.reference.quantization.choosing import TensorChoices, Treatment
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_NNEF, NNR_TPL_ONNX, NNR_TPL_PYT, NNR_TPL_TEF
 from nnc_conformance.reference.topology.classes import Coding, coding
-from nnc_conformance.reference.topology.content import Topology
+from nnc_conformance.reference.topology.content import LoadingNotes, Topology
 from nnc_conformance.storage.carriage_files import Carried, is_packed, pack_safetensors, typed_topology, unpack_safetensors
-from nnc_conformance.storage.compressed_tar import read_compressed_tar
+from nnc_conformance.storage.compressed_tar import compressed_tar, read_compressed_tar
 from nnc_conformance.storage.inputs import MOST_BYTES, STANDARD_INPUT, read_bytes, read_regular
 from nnc_conformance.storage.npz_format import load_npy, load_npz
 from nnc_conformance.storage.other_formats import refuse_other_content, refuse_other_formats
@@ -54,7 +54,7 @@ READ_SUFFIXES: Final = (
     NNEF_SUFFIX,
     ARCHIVE_SUFFIX,
 )
-WRITTEN_SUFFIXES: Final = (*TENSOR_SUFFIXES, *STATE_DICT_SUFFIXES, ".pt2", ".onnx", ".keras", NNEF_SUFFIX)
+WRITTEN_SUFFIXES: Final = (*TENSOR_SUFFIXES, *STATE_DICT_SUFFIXES, ".pt2", ".onnx", ".keras", NNEF_SUFFIX, ARCHIVE_SUFFIX)
 STREAM_SUFFIX: Final = ".nnr"
 """A plain bitstream."""
 CARRIED_SUFFIXES: Final = (STREAM_SUFFIX, *CONTAINER_SUFFIXES)
@@ -70,6 +70,10 @@ SCALE_NAME: Final = re.compile(r"(.*_)?(scales?(_inv)?|scb|absmax|quant_map|zero
 """Last parts of the names that quantized checkpoints give to scales, offsets and tables."""
 _RUNS: Final = "loading the model would run it"
 _CARRIED: Final = "its tensors hold NNR data units (Annex E) instead of plain values; decode it first"
+INPUT_REASON: Final = "read by an operator as a scale, zero point, table, mask, coordinate, bound or size"
+"""Why tensors of an ONNX graph stay exact."""
+NAME_REASON: Final = "named as a scale, zero point or table"
+"""Why tensors of other models stay exact."""
 NO_CHOICE: Final = "a stream has no type for it"
 """Why a tensor is not coded for which the encoder has no choice."""
 _FILES: Final = 1 << 16
@@ -80,17 +84,19 @@ _FILES: Final = 1 << 16
 class Model:
     """A model as read from files.
 
-    ``topology``: None for a format without a graph. ``exact``: names of parameters to code without
-    loss. ``unchanged``: names of tensors that stay in the topology. ``plain``: tensors that travel
+    ``topology``: None for a format without a graph. ``exact``: reasons by the names of parameters
+    to code without loss. ``unchanged``: names of tensors that stay in the topology. ``plain``: tensors that travel
     with the stream as they are. ``files``: the files read. ``left_out``: parts of the model that do
     not travel, with the reason. ``variances``: names of parameters that are divided by.
     ``quantization``: the graph's quantization file, for an NNR_QNT. ``attribute_values``: numbers
     that are attributes of operators and no tensors, by operator; they stay in the topology.
+    ``converted``: what else than values changes on the way, such as the byte order, by the names of
+    parameters.
     """
 
     parameters: Mapping[str, np.ndarray]
     topology: Topology | None = None
-    exact: frozenset[str] = frozenset()
+    exact: Mapping[str, str] = field(default_factory=dict)
     unchanged: tuple[str, ...] = ()
     plain: Mapping[str, np.ndarray] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
@@ -98,6 +104,7 @@ class Model:
     variances: frozenset[str] = frozenset()
     quantization: Topology | None = None
     attribute_values: Mapping[str, int] = field(default_factory=dict)
+    converted: Mapping[str, str] = field(default_factory=dict)
 
     def settled(self, choice: TensorChoices, *, container: bool, portable: bool = False) -> "Model":
         """Return the model with tensors moved to ``plain`` that the encoder cannot code.
@@ -142,7 +149,7 @@ def read_model(path: Path, *, suffix: str | None = None) -> Model:
     Raises `ModelError` for an unknown suffix, a container of data units, a missing optional
     package, or a damaged file.
     """
-    suffix = suffix or _suffix(path, TENSOR_SUFFIXES[0])
+    suffix = suffix or suffix_of(path, TENSOR_SUFFIXES[0])
     if suffix not in _READERS or (suffix == NNEF_SUFFIX and path.is_dir()):
         refuse_other_formats(path, suffix, _READERS)
     if suffix not in _READERS:
@@ -150,11 +157,11 @@ def read_model(path: Path, *, suffix: str | None = None) -> Model:
         raise ModelError(f"{path}: {unknown('model file suffix', suffix, READ_SUFFIXES)}")
     try:
         model = _READERS[suffix](path)
-    except ModelError:
+    except ModelError as error:
         refuse_other_content(path, suffix, _READERS)
-        raise
+        raise error if str(error).startswith(str(path)) else ModelError(f"{path}: {error}") from None
     named = frozenset(name for name, array in model.parameters.items() if _is_variance(name, array))
-    exact = model.exact | _exact_by_name(model.parameters)
+    exact = {**dict.fromkeys(_exact_by_name(model.parameters), NAME_REASON), **model.exact}
     return replace(model, files=(path, *model.files), variances=model.variances | named, exact=exact)
 
 
@@ -213,7 +220,7 @@ def write_model(
     Raises `ModelError`.
     """
     refuse_unknown_format(path, suffix=suffix)
-    suffix = suffix or _suffix(path, TENSOR_SUFFIXES[0])
+    suffix = suffix or suffix_of(path, TENSOR_SUFFIXES[0])
     if suffix in TENSOR_SUFFIXES:
         write_tensors(path, parameters, suffix=suffix)
     elif suffix in STATE_DICT_SUFFIXES:
@@ -224,15 +231,15 @@ def write_model(
         number, name = GRAPH_FORMATS[suffix]
         if topology is None or topology.storage_format != number:
             raise ModelError(f"{path}: the stream carries no {name} topology")
-        if suffix == NNEF_SUFFIX:
-            return _to_nnef(path, topology.data, parameters, quantization)
+        if suffix in (NNEF_SUFFIX, ARCHIVE_SUFFIX):
+            return _to_nnef(path, topology.data, parameters, quantization, archive=suffix == ARCHIVE_SUFFIX)
         return _RESTORERS[suffix](path, topology.data, parameters)
     return ()
 
 
 def refuse_unknown_format(path: Path, *, suffix: str | None = None) -> None:
     """Raise `ModelError` for an output whose format `write_model` does not know."""
-    suffix = suffix or _suffix(path, TENSOR_SUFFIXES[0])
+    suffix = suffix or suffix_of(path, TENSOR_SUFFIXES[0])
     if suffix not in WRITTEN_SUFFIXES:
         raise ModelError(f"{path}: {unknown('model file suffix', suffix, WRITTEN_SUFFIXES)}")
 
@@ -250,7 +257,7 @@ def check_written(path: Path, *, suffix: str | None = None, inputs: Iterable[Pat
         OutputError: Something would be lost, or there is no place for it.
         OSError: A file may not be written.
     """
-    if (suffix or _suffix(path, TENSOR_SUFFIXES[0])) == NNEF_SUFFIX:
+    if (suffix or suffix_of(path, TENSOR_SUFFIXES[0])) == NNEF_SUFFIX:
         read = list(inputs)
         refuse_inputs(path, read)
         check_new_folder(path)
@@ -259,7 +266,7 @@ def check_written(path: Path, *, suffix: str | None = None, inputs: Iterable[Pat
         check_outputs([path, *others], inputs)
 
 
-def _suffix(path: Path, standard: str) -> str:
+def suffix_of(path: Path, standard: str) -> str:
     """Return the suffix that decides the format of a path.
 
     ``standard`` is that of standard input and output.
@@ -273,7 +280,7 @@ def _suffix(path: Path, standard: str) -> str:
 
 def is_container(path: Path, *, suffix: str | None = None) -> bool:
     """Return whether a path to write names a container of data units (Annex E)."""
-    return (suffix or _suffix(path, STREAM_SUFFIX)) in CONTAINER_SUFFIXES
+    return (suffix or suffix_of(path, STREAM_SUFFIX)) in CONTAINER_SUFFIXES
 
 
 def for_container(model: Model) -> Model:
@@ -293,7 +300,7 @@ def read_stream(path: Path, *, suffix: str | None = None) -> Carried:
 
     Raises `ModelError` for a container without data units, and `StateError` for a state file.
     """
-    match suffix or _suffix(path, STREAM_SUFFIX):
+    match suffix or suffix_of(path, STREAM_SUFFIX):
         case ".nnef":
             from nnc_conformance.reference.topology.carriage_nnef import unpack as unpack_nnef
 
@@ -321,7 +328,7 @@ def write_container(path: Path, stream: bytes, model: Model, *, suffix: str | No
 
     Raises `EncodeError` for a stream that the container cannot hold, `ModelError`, and `OSError`.
     """
-    match suffix or _suffix(path, STREAM_SUFFIX):
+    match suffix or suffix_of(path, STREAM_SUFFIX):
         case ".onnx":
             from nnc_conformance.reference.topology.carriage_onnx import pack
 
@@ -343,23 +350,24 @@ def _tensors(path: Path) -> Model:
     data = read_bytes(path)
     if not is_npz(data) and is_packed(data):
         raise ModelError(f"{path}: {_CARRIED}")
-    left_out: dict[str, str] = {}
-    return _tensor_model(path, load_npz(data, left_out=left_out) if is_npz(data) else load_safetensors(data), left_out)
+    notes = LoadingNotes()
+    return _tensor_model(path, load_npz(data, notes=notes) if is_npz(data) else load_safetensors(data), notes)
 
 
-def _tensor_model(path: Path, tensors: Mapping[str, np.ndarray], left_out: Mapping[str, str]) -> Model:
+def _tensor_model(path: Path, tensors: Mapping[str, np.ndarray], notes: LoadingNotes) -> Model:
     """Make the model of a file of tensors.
 
     Raise `ModelError` if all that it holds is left out.
     """
-    if left_out and not tensors:
-        name, reason = next(iter(left_out.items()))
+    if notes.left_out and not tensors:
+        name, reason = next(iter(notes.left_out.items()))
         raise ModelError(f"{path} has no tensor that can be coded; {name!r}: {reason}")
-    return Model(tensors, left_out=left_out)
+    return Model(tensors, left_out=notes.left_out, converted=notes.converted)
 
 
 def _array(path: Path) -> Model:
-    return Model({path.stem: load_npy(path.stem, read_bytes(path))})
+    notes = LoadingNotes()
+    return _tensor_model(path, {path.stem: load_npy(path.stem, read_bytes(path), notes=notes)}, notes)
 
 
 def _shards(path: Path) -> Model:
@@ -368,15 +376,26 @@ def _shards(path: Path) -> Model:
     Raises `ModelError` if one is missing, damaged or of another kind.
     """
 
+    left_out: dict[str, str] = {}
+    converted: dict[str, str] = {}
+
     def tensors(file: Path) -> Mapping[str, np.ndarray]:
-        """Read one of the files; raise `ModelError` if it is of another kind."""
+        """Read one of the files; raise `ModelError` if it is missing or of another kind."""
         suffix = file.suffix.lower()
         if suffix not in (*TENSOR_SUFFIXES, *STATE_DICT_SUFFIXES):
             raise ModelError(f"{path}: {file.name} is neither a tensor file nor a state_dict")
-        return _READERS[suffix](file).parameters
+        try:
+            model = _READERS[suffix](file)
+        except FileNotFoundError:
+            raise ModelError(f"{path} names {file.name}, which is missing; all files of the checkpoint must lie next to it") from None
+        except ModelError as error:
+            raise ModelError(f"{path}: {file.name}: {str(error).removeprefix(f'{file}: ')}") from None
+        left_out.update(model.left_out)
+        converted.update(model.converted)
+        return model.parameters
 
     parameters, files = read_shards(path, tensors)
-    return Model(parameters, files=files)
+    return Model(parameters, files=files, left_out=left_out, converted={name: converted[name] for name in parameters if name in converted})
 
 
 def _onnx(path: Path) -> Model:
@@ -385,7 +404,8 @@ def _onnx(path: Path) -> Model:
 
     content = read_bytes(path)
     model = extract(content) if path == STANDARD_INPUT else extract(content, base_dir=path.parent, path=path)
-    exact, variances = exact_parameters(model.topology), variance_parameters(model.topology)
+    exact = dict.fromkeys(exact_parameters(model.topology), INPUT_REASON)
+    variances = variance_parameters(model.topology)
     topology = Topology(NNR_TPL_ONNX, model.topology)
     numbers = attribute_values(model.topology)
     return Model(model.parameters, topology, exact, model.unchanged, files=model.files, variances=variances, attribute_values=numbers)
@@ -430,10 +450,10 @@ def _state_dict(path: Path) -> Model:
     """
     from nnc_conformance.reference.topology.pytorch import load_state_dict
 
-    left_out: dict[str, str] = {}
-    loaded = load_state_dict(read_bytes(path), left_out=left_out)
-    left_out |= {name: f"its type {array.dtype} is not supported" for name, array in loaded.items() if not is_known(array.dtype)}
-    return _tensor_model(path, {name: array for name, array in loaded.items() if name not in left_out}, left_out)
+    notes = LoadingNotes()
+    loaded = load_state_dict(read_bytes(path), notes=notes)
+    notes.left_out |= {name: f"its type {array.dtype} is not supported" for name, array in loaded.items() if not is_known(array.dtype)}
+    return _tensor_model(path, {name: array for name, array in loaded.items() if name not in notes.left_out}, notes)
 
 
 def _program(path: Path) -> Model:
@@ -450,7 +470,8 @@ def _keras(path: Path) -> Model:
     from nnc_conformance.reference.topology.tensorflow import extract
 
     model = extract(read_bytes(path))
-    return Model(model.parameters, Topology(NNR_TPL_TEF, model.topology))
+    left_out = dict.fromkeys(model.left_out, "no layer reads it")
+    return Model(model.parameters, Topology(NNR_TPL_TEF, model.topology), left_out=left_out)
 
 
 _READERS: Final[Mapping[str, Callable[[Path], Model]]] = {
@@ -495,19 +516,26 @@ def _to_onnx(path: Path, topology: bytes, parameters: Mapping[str, np.ndarray]) 
     return ()
 
 
-def _to_nnef(path: Path, topology: bytes, parameters: Mapping[str, np.ndarray], quantization: Topology | None) -> tuple[str, ...]:
-    """Write an NNEF folder; nothing is left out, so the result is empty.
+def _to_nnef(
+    path: Path, topology: bytes, parameters: Mapping[str, np.ndarray], quantization: Topology | None, *, archive: bool
+) -> tuple[str, ...]:
+    """Write an NNEF folder or archive; nothing is left out, so the result is empty.
 
     Args:
-        path: The folder.
+        path: The folder, or the archive.
         topology: The graph without values.
         parameters: The values by name.
         quantization: The stream's quantization data; ignored unless it is of NNEF.
+        archive: Whether to write an archive.
     """
     from nnc_conformance.reference.topology.nnef import restore
 
     text = quantization.data if quantization is not None and quantization.storage_format == NNR_TPL_NNEF else None
-    write_folder(path, restore(topology, parameters, text))
+    files = restore(topology, parameters, text)
+    if archive:
+        write_bytes(path, compressed_tar(files))
+    else:
+        write_folder(path, files)
     return ()
 
 
@@ -547,6 +575,7 @@ _RESTORERS: Final[Mapping[str, Callable[[Path, bytes, Mapping[str, np.ndarray]],
 GRAPH_FORMATS: Final = {
     ".onnx": (NNR_TPL_ONNX, "ONNX"),
     NNEF_SUFFIX: (NNR_TPL_NNEF, "NNEF"),
+    ARCHIVE_SUFFIX: (NNR_TPL_NNEF, "NNEF"),
     ".pt2": (NNR_TPL_PYT, "PyTorch"),
     ".keras": (NNR_TPL_TEF, "TensorFlow"),
 }

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnc_conformance.reference.errors import ModelError
+from nnc_conformance.reference.topology.content import LoadingNotes
 from nnc_conformance.reference.zip_bounds import opened_zip, read_member
 from nnc_conformance.storage import tensor_types
 from nnc_conformance.storage.tensor_types import DEFAULT_MAX_BYTES, DTYPES, MAX_RANK, Tensors
@@ -48,8 +49,10 @@ class ElementTypeError(ModelError):
     """An array of a type that no tensor file can hold, such as text."""
 
 
-def load_npy(name: str, data: bytes) -> NDArray[Any]:
-    """Read the array of an ``.npy`` file or member.
+def load_npy(name: str, data: bytes, *, notes: LoadingNotes | None = None) -> NDArray[Any]:
+    """Read the array of an ``.npy`` file or member, in little-endian order.
+
+    Another byte order is added to ``notes``.
 
     Raises `ElementTypeError` for objects and types that are not in `DTYPES`, `ModelError` for
     damage, and unless the bytes after the header are as many as its type and shape need.
@@ -65,23 +68,29 @@ def load_npy(name: str, data: bytes) -> NDArray[Any]:
         raise ModelError(f"tensor {name!r}: its header cannot be read: {error}") from None
     dtype = DTYPES["BF16"] if dtype == np.dtype("V2") else dtype
     if dtype.hasobject or not tensor_types.is_known(dtype):
-        raise ElementTypeError(f"tensor {name!r}: the type {dtype} is not supported")
+        kind = "Python objects" if dtype.hasobject else "text" if dtype.kind in "SU" else f"the type {dtype}"
+        raise ElementTypeError(
+            f"tensor {name!r} has {kind}, which is not supported; truth values, integers of up to 64 bits, floats of up to 64 bits "
+            "and complex64 are"
+        )
     if len(shape) > MAX_RANK or not all(map(tensor_types.is_size, shape)):
         raise ModelError(f"tensor {name!r}: the shape {shape} is not supported")
     rest = len(data) - stream.tell()
     if math.prod(shape) * dtype.itemsize != rest:
         raise ModelError(f"tensor {name!r}: {dtype} {list(shape)} does not fit the {rest} bytes after its header")
+    if notes is not None and dtype.str.startswith(">"):
+        notes.converted[name] = "big-endian, comes back in little-endian order"
     array = tensor_types.array_from(data, dtype, shape[::-1] if fortran else shape, stream.tell())
     return tensor_types.normalized(name, array.T if fortran else array)
 
 
-def load_npz(data: bytes, *, max_bytes: int = DEFAULT_MAX_BYTES, left_out: dict[str, str] | None = None) -> Tensors:
+def load_npz(data: bytes, *, max_bytes: int = DEFAULT_MAX_BYTES, notes: LoadingNotes | None = None) -> Tensors:
     """Return the tensors of an ``.npz``.
 
     Raise `ModelError` for a damaged one, or one beyond the bounds of `opened_zip`.
 
-    Pickles are never opened. ``max_bytes`` bounds the unpacked size. With ``left_out``, members
-    that are no arrays of known types are added to it with the reason, instead of an error.
+    Pickles are never opened. ``max_bytes`` bounds the unpacked size. With ``notes``, members that
+    are no arrays of known types are left out with the reason, instead of an error.
     """
     tensors: Tensors = {}
     with opened_zip(data, "the .npz", max_bytes=max_bytes) as archive:
@@ -89,13 +98,13 @@ def load_npz(data: bytes, *, max_bytes: int = DEFAULT_MAX_BYTES, left_out: dict[
             name = member.filename.removesuffix(".npy")
             if name in tensors:
                 raise ModelError(f"the .npz has {name!r} twice")
-            if left_out is not None and not member.filename.endswith(".npy"):
-                left_out[member.filename] = "it is not an array"
+            if notes is not None and not member.filename.endswith(".npy"):
+                notes.left_out[member.filename] = "it is not an array"
                 continue
             try:
-                tensors[name] = load_npy(name, read_member(archive, member))
+                tensors[name] = load_npy(name, read_member(archive, member), notes=notes)
             except ElementTypeError as error:
-                if left_out is None:
+                if notes is None:
                     raise
-                left_out[name] = str(error)
+                notes.left_out[name] = str(error).removeprefix(f"tensor {name!r} ")
     return tensors

@@ -43,7 +43,7 @@ def read_shards(path: Path, read: Callable[[Path], Mapping[str, np.ndarray]]) ->
             files[location] = read(path.parent / location)  # says so, or that its suffix is unknown
             continue
         except (ModelError, OSError, RuntimeError) as error:  # a RuntimeError for links in a circle
-            raise ModelError(f"{path}: {error.strerror if isinstance(error, OSError) else error}: {location!r}") from None
+            raise ModelError(f"{path}: {f'{location!r}: {error.strerror}' if isinstance(error, OSError) else error}") from None
         if not stat.S_ISREG(status.st_mode):
             raise ModelError(f"{path}: {location!r} is not a regular file")
         place = (status.st_dev, status.st_ino)
@@ -64,9 +64,11 @@ def _weight_map(path: Path) -> dict[str, str]:
     """
     try:
         document: Any = json.loads(read_bytes(path, max_bytes=_MOST_BYTES))
-        names = document[_MAP]
+        names = document.get(_MAP) if isinstance(document, dict) else None
+        if names is None:
+            raise TypeError(f"it has no {_MAP}; name a file of tensors or the model's index")
         if not isinstance(names, dict) or not all(isinstance(location, str) for location in names.values()):
             raise TypeError(f"its {_MAP} does not name a file for each tensor")
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ModelError(f"{path} is not the index of a split checkpoint, a JSON object with {_MAP!r}: {error}") from None
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ModelError(f"{path} is not the index of a split checkpoint, a JSON object with a {_MAP}: {error}") from None
     return names

@@ -184,7 +184,7 @@ def _chosen(name: str, array: Array, options: EncoderOptions, reason: str, *, va
     kind = coding(array)
     if kind is Coding.EXACT_INTEGER:
         return replace(row, treatment=Treatment.INTEGER, reason="integers or truth values")
-    if array.dtype != np.float64 and kind is Coding.UNCHANGED:
+    if kind is Coding.UNCHANGED and (array.dtype != np.float64 or not array.size):
         return replace(row, treatment=Treatment.CARRIED, reason=_uncodable(array))
     if reason or (reason := _exact_reason(array)):
         return _exact(row, array, reason)

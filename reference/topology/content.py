@@ -1,7 +1,7 @@
 """Contents of an NNR_TPL or NNR_QNT, and inflating them."""
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from nnc_conformance.reference.limits import DecodeLimits
@@ -24,6 +24,19 @@ class Topology:
 
     storage_format: int
     data: bytes
+
+
+@dataclass
+class LoadingNotes:
+    """What does not come back as it is in a file of tensors; readers add to it.
+
+    Args:
+        left_out: Reasons by the names of what is not loaded.
+        converted: What else than values changes, such as the byte order, by the names of tensors.
+    """
+
+    left_out: dict[str, str] = field(default_factory=dict)
+    converted: dict[str, str] = field(default_factory=dict)
 
 
 def without_terminator(data: bytes) -> bytes:

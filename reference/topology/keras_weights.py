@@ -14,6 +14,8 @@ MOST_OBJECTS: Final = 1 << 20
 """Groups and arrays of one file."""
 _NUMBERS: Final = "biufc"
 """Letters of numpy for the kinds of numbers."""
+_HALVES: Final = "V2"
+"""Type in which Keras stores bfloat16, which HDF5 lacks; an attribute names it."""
 
 
 def checked_weights(data: bytes) -> int:
@@ -77,7 +79,8 @@ def _size(array: Any, where: str) -> int:
         array: The array of the HDF5 file.
         where: Its path, for the error.
     """
-    if array.dtype.kind not in _NUMBERS or array.shape is None or array.is_virtual or array.external:
+    halves = array.dtype == _HALVES and array.attrs.get("dtype") in ("bfloat16", b"bfloat16")
+    if not (array.dtype.kind in _NUMBERS or halves) or array.shape is None or array.is_virtual or array.external:
         raise ModelError(f"the weights of the Keras model have {where!r}, which is not an array of numbers inside the file")
     chunk = math.prod(array.chunks or ())
     return int(max(math.prod(array.shape), chunk if array.chunks else 0) * array.dtype.itemsize)

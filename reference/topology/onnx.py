@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from google.protobuf.message import DecodeError, EncodeError
-from onnx import GraphProto, ModelProto, TensorProto
+from onnx import GraphProto, ModelProto, TensorProto, numpy_helper
 
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.topology import tensors
@@ -65,7 +65,7 @@ def extract(model: bytes | ModelProto, *, base_dir: Path | None = None, path: Pa
     proto = _copy(model)
     reader = None if base_dir is None else ExternalData(base_dir, path)
     values_to_tensors(proto)
-    _drop_doubles(proto)
+    _drop_doubles(proto, reader)
     parameters: dict[str, Array] = {}
     unchanged = []
     for name, entry in tensors_by_id(proto):
@@ -180,20 +180,42 @@ def _ids(topology: bytes, find: Callable[[ModelProto], frozenset[TensorPath]]) -
     return frozenset(name for name, entry in tensors_by_id(proto) if entry.path in paths)
 
 
-def _drop_doubles(proto: ModelProto) -> None:
-    """Remove initializers that are equal to an earlier one of their graph, in place."""
+def _drop_doubles(proto: ModelProto, reader: ExternalData | None) -> None:
+    """Remove initializers that equal an earlier one of their graph, however they are stored.
+
+    Args:
+        proto: The model, changed in place.
+        reader: Reads external data; None if there is no folder.
+    """
     for body in bodies(proto):
         if not isinstance(body.owner, GraphProto):
             continue
         first: dict[str, TensorProto] = {}
         kept = []
         for tensor in body.owner.initializer:
-            if first.setdefault(tensor.name, tensor) is tensor or first[tensor.name] != tensor:
+            if first.setdefault(tensor.name, tensor) is tensor or not _equal(first[tensor.name], tensor, reader):
                 kept.append(tensor)
         if len(kept) < len(body.owner.initializer):
             copies = [TensorProto.FromString(tensor.SerializeToString()) for tensor in kept]
             del body.owner.initializer[:]
             body.owner.initializer.extend(copies)
+
+
+def _equal(one: TensorProto, other: TensorProto, reader: ExternalData | None) -> bool:
+    """Return whether two tensors have the same type, dimensions and bits.
+
+    Raises `ModelError` for external data that cannot be read.
+    """
+    if one == other:
+        return True
+    if (one.data_type, list(one.dims)) != (other.data_type, list(other.dims)):
+        return False
+    for tensor in (one, other):
+        tensors.load_external(tensor, reader, str(tensor.name))
+    try:
+        return bool(numpy_helper.to_array(one).tobytes() == numpy_helper.to_array(other).tobytes())
+    except (ValueError, TypeError, KeyError):  # damaged, or of a type without values
+        return False
 
 
 def _copy(model: bytes | ModelProto) -> ModelProto:

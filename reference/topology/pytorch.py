@@ -20,6 +20,7 @@ import numpy as np
 
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.topology.classes import Array, Coding, as_declared, coding
+from nnc_conformance.reference.topology.content import LoadingNotes
 from nnc_conformance.reference.topology.program_safety import without_code
 from nnc_conformance.reference.zip_bounds import FREE_BYTES, MOST_RATIO, opened_zip, read_member
 
@@ -172,14 +173,14 @@ def parameter_shapes(topology: bytes) -> dict[str, tuple[int, ...]]:
     return {weight.key: weight.shape for weight in _missing(files, _root(files))}
 
 
-def load_state_dict(data: bytes, *, left_out: dict[str, str] | None = None) -> dict[str, Array]:
+def load_state_dict(data: bytes, *, notes: LoadingNotes | None = None) -> dict[str, Array]:
     """Load the tensors of a pickled state_dict by key; nothing but tensors is unpickled.
 
     A training checkpoint holds its state_dict under a key such as ``state_dict`` or ``model``.
 
     Args:
         data: The file.
-        left_out: Is filled with the reasons by the names of what is not loaded.
+        notes: Is filled with what is not loaded, or comes back as another kind of tensor.
 
     Raises:
         ModelError: For anything but a state_dict, for one that takes far more memory than its file,
@@ -187,7 +188,8 @@ def load_state_dict(data: bytes, *, left_out: dict[str, str] | None = None) -> d
     """
     torch = _torch("reading .pt files")
     _check_pickles(data)
-    skipped: dict[str, str] = {} if left_out is None else left_out
+    notes = LoadingNotes() if notes is None else notes
+    skipped = notes.left_out
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -199,11 +201,37 @@ def load_state_dict(data: bytes, *, left_out: dict[str, str] | None = None) -> d
         unpacked = sum(tensor.numel() * tensor.element_size() for tensor in found.values())
         if unpacked > max(FREE_BYTES, MOST_RATIO * len(data)):
             raise ModelError(f"it has {len(data)} bytes and unpacks to {unpacked}")
-        return {name: _array(torch, tensor) for name, tensor in found.items()}
+        arrays = {name: _array(torch, tensor) for name, tensor in found.items()}
+        notes.converted |= {name: "sparse, comes back dense" for name, tensor in found.items() if tensor.layout != torch.strided}
+        notes.converted |= _other_views({name: tensor for name, tensor in found.items() if tensor.layout == torch.strided})
+        return arrays
     except ModelError as error:
         raise ModelError(f"not a state_dict: {error}; {_SAVED}") from None
     except Exception as error:  # a damaged tensor, such as a sparse one with wrong indices, can raise any exception
         raise ModelError(f"not a state_dict: its tensors cannot be read ({type(error).__name__}); {_SAVED}") from None
+
+
+def _other_views(found: Mapping[str, Any]) -> dict[str, str]:
+    """Return, by name, tensors that are other views of one before them.
+
+    Each comes with what becomes of it. Equal views are coded alike. Views of separate parts of a storage share no values.
+
+    Args:
+        found: Strided tensors by name.
+    """
+    views: dict[int, list[tuple[str, Any, int, int]]] = {}
+    apart = {}
+    for name, tensor in found.items():
+        if not tensor.numel():
+            continue
+        begin = tensor.storage_offset()
+        end = begin + sum((extent - 1) * step for extent, step in zip(tensor.shape, tensor.stride(), strict=True)) + 1
+        earlier = views.setdefault(tensor.untyped_storage().data_ptr(), [])
+        other = next((each for each in earlier if each[2] < end and begin < each[3]), None)
+        if other is not None and (other[2], other[1].shape, other[1].stride()) != (begin, tensor.shape, tensor.stride()):
+            apart[name] = f"a view of {other[0]}, coded apart, so that their values may differ by a step"
+        earlier.append((name, tensor, begin, end))
+    return apart
 
 
 def _unreadable(torch: Any, data: bytes) -> str:

@@ -240,7 +240,7 @@ class _Finder:
                 self._inside.setdefault((body.outer.scope, _first(body.node)), []).append(body)
 
     def read_as(self, special: Special) -> Iterator[tuple[str, Body]]:
-        """Iterate over the names that nodes read as an input of a kind, each with its body."""
+        """Iterate over the names, with bodies, that nodes read as a kind of input."""
         for body in self.bodies:
             for node in body.nodes:
                 for place in special(node):
@@ -267,9 +267,9 @@ class _Finder:
         return frozenset(found)
 
     def scales_by_hand(self) -> Iterator[tuple[str, Body]]:
-        """Iterate over the names that quantized values are multiplied with, each with its body.
+        """Iterate over the names that quantized values are multiplied with.
 
-        They may also be divided by it, or it may be subtracted from them.
+        They may also be divided by it, or it may be subtracted from them. Each comes with its body.
         """
         quantized = self._quantized()
         for body in self.bodies:
@@ -304,12 +304,12 @@ class _Finder:
         return found
 
     def _is_quantized(self, scope: tuple[str, ...], name: str) -> bool:
-        """Return whether a name is that of a quantized tensor, or of a product of such."""
+        """Return whether a name is a quantized tensor's, or a product's of such."""
         maker = self._makers.get(scope, {}).get(name)
         return self._own.get(scope, {}).get(name) in _NARROW or (maker is not None and maker[0].op_type in _INTEGER_PRODUCTS)
 
     def shifted_powers(self) -> Iterator[tuple[str, Body]]:
-        """Iterate over the names that powers are taken of after an epsilon was added.
+        """Iterate over the names of which powers are taken after an epsilon.
 
         Each comes with its body.
         """

@@ -28,6 +28,7 @@ EXTRA: Final = "pip install 'nnc-conformance[tensorflow]'"
 """Command that installs TensorFlow."""
 _CONFIGURATION: Final = "config.json"
 _WEIGHTS: Final = "model.weights.h5"
+_METADATA: Final = "metadata.json"
 _VOCABULARY: Final = re.compile(r"assets(/\w+)+\.txt", re.ASCII)
 """Members of a .keras file in which Keras keeps the vocabularies of layers."""
 _NOT_A_MODEL: Final = "the topology is not a Keras model"
@@ -40,10 +41,12 @@ class KerasModel:
     Args:
         parameters: Values by variable path.
         topology: The configuration as JSON in UTF-8, the same for equal models.
+        left_out: Files of the archive that hold nothing of the model.
     """
 
     parameters: dict[str, Array]
     topology: bytes
+    left_out: tuple[str, ...] = ()
 
 
 def extract(model: bytes) -> KerasModel:
@@ -66,15 +69,29 @@ def extract(model: bytes) -> KerasModel:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         with zipfile.ZipFile(path, "w") as checked:
-            for name, data in {_CONFIGURATION: configuration.encode(), "metadata.json": b"{}", _WEIGHTS: weights, **assets}.items():
+            for name, data in {_CONFIGURATION: configuration.encode(), _METADATA: b"{}", _WEIGHTS: weights, **assets}.items():
                 checked.writestr(name, data)
         opened = _or_model_error("not a Keras model", lambda: keras.saving.load_model(path, compile=False, safe_mode=True))
+        others = [name for name in entries if name not in (_CONFIGURATION, _WEIGHTS, _METADATA) and not name.endswith("/")]
+        left_out = tuple(sorted(set(others) - _written(opened, path))) if others else ()
     values = {variable.path: np.asarray(variable.numpy()) for variable in opened.weights}
     if len(values) != len(opened.weights):
         raise ModelError("the Keras model has two variables with the same path")
     described = json.loads(_or_model_error("not a Keras model", opened.to_json))
     _fill_in_vocabularies(described, opened)
-    return KerasModel(values, json.dumps(described, sort_keys=True, separators=(",", ":")).encode())
+    return KerasModel(values, json.dumps(described, sort_keys=True, separators=(",", ":")).encode(), left_out)
+
+
+def _written(model: Any, path: Path) -> set[str]:
+    """Return the names of the files that Keras writes for a model: those that its layers read.
+
+    Args:
+        model: The model.
+        path: Where to write it.
+    """
+    _or_model_error("not a Keras model", lambda: model.save(path))
+    with zipfile.ZipFile(path) as archive:
+        return set(archive.namelist())
 
 
 def restore(topology: bytes, parameters: Mapping[str, Array]) -> bytes:

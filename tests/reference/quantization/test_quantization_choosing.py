@@ -155,6 +155,7 @@ def test_what_a_stream_cannot_hold_is_listed_with_its_reason() -> None:
     odd = {
         "big": np.array([2**40]),
         "none": np.zeros((0, 3), np.float32),
+        "no doubles": np.zeros((0, 3)),
         "complex": np.zeros(2, np.complex64),
         "double": np.array([1e300, 1 / 3]),
         "third": np.array([1 / 3]),

@@ -24,6 +24,7 @@ from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_TEF
 from nnc_conformance.reference.topology.content import Topology
 from nnc_conformance.reference.topology.keras_safety import checked_configuration
 from nnc_conformance.reference.topology.tensorflow import extract, restore
+from nnc_conformance.storage.model_files import read_model
 
 IMAGES = np.random.default_rng(0).normal(0, 1, (3, 8, 8, 1)).astype(np.float32)
 
@@ -229,6 +230,30 @@ def test_learned_state_that_a_stream_cannot_store_is_refused_with_a_remedy(folde
         extract((folder / "text.keras").read_bytes())
 
 
+def test_files_that_no_layer_reads_are_listed(folder: Path) -> None:
+    words = keras.layers.StringLookup()
+    words.adapt(["a", "b"])
+    keras.Sequential([keras.Input((1,), dtype="string"), words, keras.layers.Embedding(4, 2)]).save(folder / "lookup.keras")
+    strange = {"assets/d/vocabulary.txt", "assets/layers/embedding/notes.txt", "assets/a-b.bin", "README.md"}
+    with zipfile.ZipFile(folder / "lookup.keras", "a") as archive:
+        assert any(name.startswith("assets/") for name in archive.namelist())
+        for name in strange:
+            archive.writestr(name, "text")
+    assert set(extract((folder / "lookup.keras").read_bytes()).left_out) == strange
+    assert set(read_model(folder / "lookup.keras").left_out) == strange
+
+
+def test_a_layer_of_bfloat16_comes_back(folder: Path) -> None:
+    made = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, dtype="bfloat16", bias_initializer="ones")])
+    made.save(folder / "half.keras")
+    parts = extract((folder / "half.keras").read_bytes())
+    assert {str(array.dtype) for array in parts.parameters.values()} == {"bfloat16"}
+    (folder / "back.keras").write_bytes(restore(parts.topology, decode(encode(parts.parameters)).parameters))
+    for before, after in zip(made.weights, keras.saving.load_model(folder / "back.keras").weights, strict=True):
+        assert before.dtype == after.dtype == "bfloat16"
+        np.testing.assert_allclose(np.float32(after.numpy()), np.float32(before.numpy()), atol=0.005)
+
+
 def changed(model: bytes, folder: Path, *, weights: Callable[[h5py.File], None] = lambda _: None, configuration: Any = None) -> bytes:
     """The .keras file with other weights, or another configuration."""
     with zipfile.ZipFile(io.BytesIO(model)) as archive:
@@ -260,6 +285,7 @@ HOSTILE_WEIGHTS = {
     "soft link: a link": lambda group: group.__setitem__("0", h5py.SoftLink("/x")),
     "not an array of numbers": lambda group: group.create_dataset("0", (4, 3), "f4", external=[("/etc/hostname", 0, 48)]),
     "words: not an array of numbers": lambda group: group.create_dataset("0", data=["a", "b"], dtype=h5py.string_dtype()),
+    "bytes: not an array of numbers": lambda group: group.create_dataset("0", data=np.zeros((4, 3), "V2")),
     "under two names": lambda group: group.__setitem__("0", group["1"]),
     "unpack to more": lambda group: group.create_dataset("0", (1 << 16, 1 << 16), "f4", chunks=(1 << 10, 1 << 10), compression="gzip"),
     "chunk: unpack to more": lambda group: group.create_dataset("0", (1, 1), "f4", chunks=(1 << 14, 1 << 14), maxshape=(None, None)),

@@ -22,7 +22,7 @@ from nnc_conformance.cli.main import build_app
 from nnc_conformance.reference import EncoderOptions, decode, encode
 from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_PYT
-from nnc_conformance.reference.topology.content import Topology
+from nnc_conformance.reference.topology.content import LoadingNotes, Topology
 from nnc_conformance.reference.topology.pytorch import dump_state_dict, extract, load_state_dict, parameter_shapes, restore
 from nnc_conformance.storage.model_files import read_model
 
@@ -219,9 +219,9 @@ STATE = {"w": torch.ones(2, 3), "n": torch.tensor(7)}
     ],
 )
 def test_the_state_dict_of_a_checkpoint_is_found(checkpoint: dict[str, object], left_out: set[str]) -> None:
-    reasons: dict[str, str] = {}
-    assert set(load_state_dict(saved(checkpoint), left_out=reasons)) == {"w", "n"}
-    assert set(reasons) == left_out
+    notes = LoadingNotes()
+    assert set(load_state_dict(saved(checkpoint), notes=notes)) == {"w", "n"}
+    assert set(notes.left_out) == left_out
 
 
 def test_what_holds_no_state_dict_says_what_it_holds(tmp_path: Path) -> None:
@@ -246,9 +246,9 @@ def test_tensors_that_numpy_cannot_hold_are_left_out_with_the_reason(tmp_path: P
         "meta": torch.empty(3, device="meta"),
         "nested": torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]),
     }
-    reasons: dict[str, str] = {}
-    assert set(load_state_dict(saved({**STATE, **odd}), left_out=reasons)) == {"w", "n"}
-    assert reasons.keys() == odd.keys()
+    notes = LoadingNotes()
+    assert set(load_state_dict(saved({**STATE, **odd}), notes=notes)) == {"w", "n"}
+    assert notes.left_out.keys() == odd.keys()
     torch.save({**STATE, "wide": torch.ones(3, dtype=torch.complex128)}, tmp_path / "m.pt")
     model = read_model(tmp_path / "m.pt")
     assert (set(model.parameters), dict(model.left_out)) == ({"w", "n"}, {"wide": "its type complex128 is not supported"})
@@ -274,6 +274,18 @@ def test_tied_weights_both_come_back() -> None:
     shared = torch.ones(2, 3)
     found = load_state_dict(saved({"a": shared, "b": shared, "view": shared.T}))
     assert {name: array.shape for name, array in found.items()} == {"a": (2, 3), "b": (2, 3), "view": (3, 2)}
+
+
+def test_other_views_and_sparse_tensors_are_listed() -> None:
+    """The two halves of a storage have no values in common."""
+    shared, flat = torch.arange(6.0).reshape(2, 3), torch.arange(8.0)
+    state = {"a": shared, "same": shared, "t": shared.t(), "row": shared[1], "left": flat[:4], "right": flat[4:], "none": flat[:0]}
+    notes = LoadingNotes()
+    found = load_state_dict(saved({**state, "sparse": torch.eye(3).to_sparse(), "rows": torch.eye(3).to_sparse_csr()}), notes=notes)
+    assert set(notes.converted) == {"t", "row", "sparse", "rows"}
+    assert all(notes.converted[name].startswith("a view of a,") for name in ("t", "row"))
+    assert all("dense" in notes.converted[name] for name in ("sparse", "rows"))
+    assert found["sparse"].tolist() == found["rows"].tolist() == np.eye(3).tolist()
 
 
 def damaged(program: bytes, name: str, data: bytes | None) -> bytes:
