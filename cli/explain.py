@@ -1,5 +1,6 @@
 """``explain``: find the syntax element and the likely bug behind a failing case."""
 
+import sys
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +13,8 @@ from nnc_conformance.reference.threads import usable_cpus
 if TYPE_CHECKING:
     from nnc_conformance.faults.diagnosis.explain import Explanation
     from nnc_conformance.faults.diagnosis.onset import Onset
+    from nnc_conformance.storage.vector import AnyVector
+    from nnc_conformance.suites.results.result import CaseResult
 
 LONGEST_TEXT = 300
 """Characters of a text before it is cut."""
@@ -69,7 +72,7 @@ def command(
     """
     started = monotonic()
     from nnc_conformance.cli.progress import stages
-    from nnc_conformance.faults.diagnosis.explain import OutputSource, explain_run
+    from nnc_conformance.faults.diagnosis.explain import Hearing, OutputSource, explain_run
     from nnc_conformance.faults.diagnosis.simulation import SymptomCache
     from nnc_conformance.reports.results import file_of, load
     from nnc_conformance.storage.outputs import check_outputs
@@ -81,6 +84,16 @@ def command(
     given = load(results)
     if given.results is None:
         raise ResultsError(f"{given.source}: {given.problems[0]}")
+
+    def show_vector(case: "CaseResult", vector: "AnyVector") -> None:
+        progress.clear()
+        _print_vector(case, vector)
+
+    def show_onset(found: "Onset | None") -> None:
+        progress.clear()
+        if found is not None:
+            _print_onset(found)
+
     with stages() as progress:
         explained = explain_run(
             given.results,
@@ -91,6 +104,7 @@ def command(
             symptoms=SymptomCache(cache, jobs=jobs),
             seconds=budget - (monotonic() - started),
             progress=progress,
+            heard=None if as_json else Hearing(show_vector, show_onset),
         )
     if as_json:
         from nnc_conformance.faults.diagnosis.explanation_json import document
@@ -102,20 +116,24 @@ def command(
     return ExitCode.AS_EXPECTED if explained.likely or explained.onset is not None else ExitCode.INCOMPLETE
 
 
-def _print(explained: "Explanation") -> None:
-    """Print the explanation of a failure: vector, first wrong place, likely causes."""
-    from nnc_conformance.cli.printing import print_table
+def _print_vector(case: "CaseResult", vector: "AnyVector") -> None:
+    """Print what failed, and what its vector tests and catches, at once."""
     from nnc_conformance.reports.text import one_line
     from nnc_conformance.suites.results.stream_limits import limit_notes
 
-    case = explained.case
     typer.echo(f"{case.id}: {case.outcome}: {one_line(case.message)}")
-    for heading, text in (("The vector tests", explained.vector.tests), ("It catches", explained.vector.catches)):
+    for heading, text in (("The vector tests", vector.tests), ("It catches", vector.catches)):
         typer.echo(f"{heading}: {one_line(text)}")
     for note in limit_notes(case):
         typer.echo(f"Limit: {note}")
-    if explained.onset is not None:
-        _print_onset(explained.onset)
+    sys.stdout.flush()
+
+
+def _print(explained: "Explanation") -> None:
+    """Print what the search found: the likely element and the likely causes."""
+    from nnc_conformance.cli.printing import print_table
+    from nnc_conformance.reports.text import one_line
+
     named = [f"{blamed.element} (clause {blamed.clause})" for blamed in explained.named]
     if named:
         others = f", else in {' or '.join(named[1:])}" if named[1:] else ""
@@ -165,3 +183,4 @@ def _print_onset(onset: "Onset") -> None:
         state = f"{line.bin.context} R={line.bin.ivl_curr_range} V={line.bin.ivl_offset} s={line.bin.state}"
         mark = ">" if line.bin.index == onset.coded_index else " "
         typer.echo(f"  {mark} {line.byte}.{line.bit} symbol {line.bin.index} {line.element} = {line.value}  {state}")
+    sys.stdout.flush()

@@ -51,32 +51,39 @@ def bar(label: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: display.update(task, completed=done, total=total)
 
 
-@contextmanager
-def stages() -> Iterator[Callable[[str, int, int], None]]:
-    """Show the stages of a search on standard error: one line on a terminal, else a line at times.
+class Stages:
+    """Shows the stages of a search on standard error: one line on a terminal, else a line at times.
 
-    The context gives the progress callback: (what is done, how much of it, of how much; 0 if not
-    known).
+    It is the progress callback: (what is done, how much of it, of how much; 0 if not known).
     """
-    started = shown = monotonic()
-    terminal = sys.stderr.isatty()
-    between = _SECONDS_BETWEEN_UPDATES if terminal else _SECONDS_BETWEEN_LINES
 
-    def show(stage: str, done: int, total: int) -> None:
+    def __init__(self) -> None:
+        self._started = self._shown = monotonic()
+        self._terminal = sys.stderr.isatty()
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
         """Print the stage and its progress, unless something was printed just before."""
-        nonlocal shown
-        if monotonic() < shown + between:
+        if monotonic() < self._shown + (_SECONDS_BETWEEN_UPDATES if self._terminal else _SECONDS_BETWEEN_LINES):
             return
-        shown = monotonic()
+        self._shown = monotonic()
         count = f": {done} of {total}" if total else f": {done}" if done else ""
-        text = f"{stage}{count}, {shown - started:.0f} s"
-        print(f"\r{text}{_ERASE_REST}" if terminal else text, end="" if terminal else "\n", file=sys.stderr, flush=True)
+        text = f"{stage}{count}, {self._shown - self._started:.0f} s"
+        print(f"\r{text}{_ERASE_REST}" if self._terminal else text, end="" if self._terminal else "\n", file=sys.stderr, flush=True)
 
-    try:
-        yield show
-    finally:
-        if terminal:
+    def clear(self) -> None:
+        """Erase the line on a terminal, so that something else can be printed there."""
+        if self._terminal:
             print(f"\r{_ERASE_REST}", end="", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def stages() -> Iterator[Stages]:
+    """Show the stages of a search on standard error; its line is erased in the end."""
+    shown = Stages()
+    try:
+        yield shown
+    finally:
+        shown.clear()
 
 
 class RunDisplay(Protocol):

@@ -72,10 +72,25 @@ def seconds(value: float) -> str:
 def finished(root: ElementTree.Element) -> str:
     """Count the test cases of all suites, and return the document as text."""
     for suite in root:
-        suite.set("tests", str(len(suite.findall("testcase"))))
-        for tag, total in _COUNTED.items():
-            suite.set(total, str(len(suite.findall(f"testcase/{tag}"))))
+        _count(suite)
     for total in _ROOT_TOTALS:
         root.set(total, str(sum(int(suite.get(total, "0")) for suite in root)))
+    return _text(root)
+
+
+def counted_suite(suite: ElementTree.Element) -> str:
+    """Count the test cases of a suite, and return it alone as a document."""
+    _count(suite)
+    return _text(suite)
+
+
+def _count(suite: ElementTree.Element) -> None:
+    """Set the totals of a suite."""
+    suite.set("tests", str(len(suite.findall("testcase"))))
+    for tag, total in _COUNTED.items():
+        suite.set(total, str(len(suite.findall(f"testcase/{tag}"))))
+
+
+def _text(root: ElementTree.Element) -> str:
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"

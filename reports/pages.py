@@ -7,7 +7,7 @@ from typing import Final
 from nnc_conformance.reports.badge import render_badge_endpoint, render_badge_svg
 from nnc_conformance.reports.csv import render_csv
 from nnc_conformance.reports.html import render_html
-from nnc_conformance.reports.junit import render_junit
+from nnc_conformance.reports.junit import render_junit, render_surefire
 from nnc_conformance.reports.markdown import render_markdown
 from nnc_conformance.reports.report import Report
 from nnc_conformance.storage import outputs
@@ -19,6 +19,7 @@ PAGES: Final[dict[str, Callable[[Report], str]]] = {
     HTML_FILE: render_html,
     "report.md": render_markdown,
     "junit.xml": render_junit,
+    "surefire.xml": render_surefire,
     "cases.csv": render_csv,
     "badge.json": render_badge_endpoint,
     "badge.svg": render_badge_svg,

@@ -4,7 +4,7 @@ It finds the causes that do what the decoder does, and the elements that they co
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
 from pathlib import Path
@@ -42,6 +42,19 @@ from nnc_conformance.suites.results.result import CaseResult, Results, SessionCa
 from nnc_conformance.suites.results.run_document import RunDocument
 from nnc_conformance.suites.running.selection import select
 from nnc_conformance.suites.sandbox.limits import Limits
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """Callbacks that hear what is known before the search ends.
+
+    Args:
+        vector: Gets the case and its vector before anything is searched.
+        onset: Gets where the case goes wrong, None if that is not known.
+    """
+
+    vector: Callable[[CaseResult, AnyVector], None] = lambda case, vector: None
+    onset: Callable[[Onset | None], None] = lambda found: None
 
 
 class FailingCaseError(NNCError):
@@ -149,6 +162,7 @@ def explain_run(
     symptoms: SymptomCache,
     seconds: float,
     progress: StageCallback = no_stages,
+    heard: Hearing | None = None,
 ) -> Explanation:
     """Explain a failing case of a run.
 
@@ -161,6 +175,7 @@ def explain_run(
         symptoms: What causes are known to do.
         seconds: The time for all of it. Beyond it only the first wrong symbol is still found.
         progress: The progress callback, by stages.
+        heard: Hears what is known before the search ends.
 
     Raises:
         FailingCaseError: ``name`` is not exactly one failing case of a vector of the suite.
@@ -176,7 +191,9 @@ def explain_run(
     vectors = {stored.vector.id: stored for stored in whole.vectors}
     if case.vector not in vectors:
         raise FailingCaseError(f"the suite does not have {case.vector}; name the suite of the run with --suite")
+    heard = heard or Hearing()
     stored = vectors[case.vector]
+    heard.vector(case, stored.vector)
     tensors = (output or OutputSource()).tensors(case, run, stored.streams()[: failing_step(case) + 1])
     edition = max(vectors[one.vector].vector.edition for one in results.cases if one.vector in vectors)
     return explain(
@@ -190,6 +207,7 @@ def explain_run(
         symptoms=symptoms,
         seconds=deadline - monotonic(),
         progress=progress,
+        heard=heard,
     )
 
 
@@ -205,6 +223,7 @@ def explain(
     symptoms: SymptomCache,
     seconds: float,
     progress: StageCallback = no_stages,
+    heard: Hearing | None = None,
 ) -> Explanation:
     """Explain a failing case by all cases of its decoder.
 
@@ -222,6 +241,7 @@ def explain(
         symptoms: What causes are known to do.
         seconds: The time for all of it. Beyond it only the first wrong symbol is still found.
         progress: The progress callback, by stages.
+        heard: Hears where the case goes wrong before the search ends.
 
     Raises:
         SuiteError: A vector cannot be read.
@@ -232,6 +252,7 @@ def explain(
     stored = vectors[asked.vector]
     step = failing_step(asked)
     found = onset(asked, stored.streams()[step], read_expected_steps(stored)[step].tensors, output, _base_before(stored, step))
+    (heard or Hearing()).onset(found)
     if located is None:
         located = locate_faults(own, vectors, deadline=clock.after(EFFORT.located_share))
     suspects = next((one for one in located if one.decoder == asked.decoder), None)

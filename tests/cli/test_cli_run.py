@@ -167,6 +167,7 @@ def test_report_of_runs(work, both):
         "cases.csv",
         "badge.json",
         "badge.svg",
+        "surefire.xml",
     }
     HTMLParser().feed((work / "pages" / "report.html").read_text())
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from xml.etree import ElementTree
 
 import pytest
@@ -15,7 +16,7 @@ from markdown_it import MarkdownIt
 from nnc_conformance.reference.syntax.rules import Policy
 from nnc_conformance.reports.badge import badge_message, render_badge_endpoint, render_badge_svg
 from nnc_conformance.reports.csv import render_csv
-from nnc_conformance.reports.junit import render_junit
+from nnc_conformance.reports.junit import render_junit, render_surefire
 from nnc_conformance.reports.markdown import code, render_markdown
 from nnc_conformance.reports.pages import PAGES, write_pages
 from nnc_conformance.reports.results import Loaded, loaded
@@ -50,6 +51,19 @@ JENKINS = {
     "skipped": OUTCOME,
 }
 """Attributes that the schema junit-10 of Jenkins' xUnit plugin allows and needs, and child elements."""
+
+
+SUREFIRE = {
+    "testsuite": (COUNTS | {"skipped", "group"}, {"name", "tests", "failures", "errors", "skipped"}, ["properties", "testcase"]),
+    "testcase": ({"name", "classname", "group", "time"}, {"name", "time"}, ["failure", "skipped", "error", "system-out"]),
+    "properties": (set(), set(), ["property"]),
+    "property": ({"name", "value"}, {"name", "value"}, []),
+    "failure": ({"message", "type"}, {"type"}, []),
+    "error": ({"message", "type"}, {"type"}, []),
+    "skipped": ({"message"}, set(), []),
+    "system-out": (set(), set(), []),
+}
+"""The same for the schema of Maven Surefire's reports, whose child elements have an order."""
 
 
 def report_of(*cases, **more):
@@ -109,6 +123,24 @@ def test_junit_has_only_what_jenkins_takes(full):
         attributes, needed, children = JENKINS[element.tag]
         assert needed <= set(element.keys()) <= attributes, element.tag
         assert {child.tag for child in element} <= children, element.tag
+
+
+@pytest.mark.parametrize("absent", [(), ("two@alpha",)])
+def test_surefire_xml_has_only_what_surefires_schema_has(full, absent):
+    report = build_report(
+        [*([Loaded("r", None, ("cut",))] if absent else []), loaded("s", document(*every_outcome("alpha"), absent=absent))]
+    )
+    for one in (full, report):
+        root, usual = ElementTree.fromstring(render_surefire(one)), ElementTree.fromstring(render_junit(one))
+        assert root.tag == "testsuite"
+        for element in root.iter():
+            attributes, needed, children = SUREFIRE[element.tag]
+            assert needed <= set(element.keys()) <= attributes, element.tag
+            places = [children.index(child.tag) for child in element]
+            assert places == sorted(places), element.tag
+            assert re.fullmatch(r"\d+\.\d{3}", element.get("time", "0.000"))
+        assert [case.get("name") for case in root.iter("testcase")] == [case.get("name") for case in usual.iter("testcase")]
+        assert (root.get("tests"), root.get("failures"), root.get("errors")) == tuple(map(usual.get, ("tests", "failures", "errors")))
 
 
 def test_junit_of_incomplete_results_has_errors():

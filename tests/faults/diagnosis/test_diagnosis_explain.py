@@ -14,7 +14,7 @@ from nnc_conformance.cli import main
 from nnc_conformance.faults.diagnosis import explain as explaining
 from nnc_conformance.faults.diagnosis import simulation
 from nnc_conformance.faults.diagnosis.cause import Cause, all_causes
-from nnc_conformance.faults.diagnosis.evidence import evidence_of, long_cases
+from nnc_conformance.faults.diagnosis.evidence import Evidence, evidence_of, long_cases
 from nnc_conformance.faults.diagnosis.explain import Explanation, blamed, explain
 from nnc_conformance.faults.diagnosis.onset import onset
 from nnc_conformance.faults.diagnosis.ranking import Ranked, Ranking, candidates, rank
@@ -27,7 +27,7 @@ from nnc_conformance.faults.mutants.executed_lines import ExecutedLines
 from nnc_conformance.faults.mutants.fault import Edit, NamedFault
 from nnc_conformance.faults.mutants.named.catalogue import faults, mutant_of
 from nnc_conformance.faults.score.trial_vectors import DECODER, TracedVector, TrialVector, traced_until
-from nnc_conformance.reference.errors import Category
+from nnc_conformance.reference.errors import Category, ModelError
 from nnc_conformance.reference.syntax.rules import Policy
 from nnc_conformance.storage.suite_folder import StoredVector, built_in_root, load_suite
 from nnc_conformance.storage.vector import Level, Vector
@@ -386,6 +386,27 @@ def test_the_vector_comes_first_and_values_of_64_kb_are_cut(
         if not more:
             assert said.index(vector.tests) < said.index(vector.catches) < said.index("First wrong")
             assert "No cause was tried: the budget ran out." in said
+
+
+def test_what_is_known_is_shown_before_the_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], run_of_a_faulty_decoder: list[CaseResult]
+) -> None:
+    folder = written(tmp_path, run_of_a_faulty_decoder)
+    asked = failing(run_of_a_faulty_decoder)[0]
+    vector = vectors()[asked.vector].vector
+    said: list[str] = []
+
+    def search(*_: object, **__: object) -> Evidence:
+        said.append(capsys.readouterr().out)
+        raise ModelError("ended")
+
+    monkeypatch.setattr(explaining, "evidence_of", search)
+    with pytest.raises(SystemExit):
+        main.main(["explain", str(folder), asked.vector])
+    (before,) = said
+    assert [line.split(":")[0] for line in before.splitlines()[1:4]] == ["The vector tests", "It catches", "First wrong"]
+    assert vector.tests in before
+    assert vector.catches in before
 
 
 def test_a_cause_that_reproduces_no_failure_is_not_likely(capsys: pytest.CaptureFixture[str]) -> None:

@@ -118,9 +118,19 @@ def test_a_timeout_under_load_is_tried_again_alone_and_reported(root: Path, tmp_
     results = judged(root, tmp_path, argument, options=options, filters=("id=good-00[01]",))
     assert results.counts[Outcome.PASS] == 2
     assert re.fullmatch(r"[\d.]+ to [\d.]+ on \d+ CPUs", load_run(tmp_path).load)
-    _, *tried = build_report([load(tmp_path)]).remarks
+    tried = build_report([load(tmp_path)]).second_tries
     reason = r"Tried again: .*: it timed out at load [\d.]+ on \d+ CPUs, with 2 cases at once; then pass\."
     assert [bool(re.fullmatch(reason, line)) for line in tried] == [True, True]
+
+
+@pytest.mark.slow
+def test_a_decoder_that_hangs_under_load_is_tried_again_five_times_a_run(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "marks").mkdir()
+    (tmp_path / "slow.py").write_text(SLOW_AT_FIRST)
+    argument = f"command:env PYTHONHASHSEED=0 {sys.executable} -S {tmp_path / 'slow.py'} {{stream}} {{output}} {tmp_path / 'marks'}"
+    results = judged(root, tmp_path, argument, options=RunOptions(jobs=2, limits=Limits(wall_seconds=2)), filters=("id=good-*",))
+    assert (results.counts[Outcome.TIMEOUT], results.counts[Outcome.PASS]) == (1, 5)
+    assert len(build_report([load(tmp_path)]).second_tries) == 5
 
 
 @pytest.mark.parametrize(("parallel", "load_average", "again"), [(2, 0.0, 5), (1, 10_000.0, 5), (1, 0.0, 0)])
