@@ -1,7 +1,7 @@
 """The encoder: parameters by name in, a bitstream out."""
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from math import prod
@@ -50,8 +50,13 @@ from nnc_conformance.reference.topology.classes import Coding, Role, coded, codi
 from nnc_conformance.reference.topology.content import Topology
 from nnc_conformance.reference.topology.shapes import shapes_in
 from nnc_conformance.reference.updates.base_model import BaseModel, check_base
-from nnc_conformance.reference.updates.encoding import SessionStep, ToolChoice, ToolFlags, nodes_of, with_tools, zero_rows
+from nnc_conformance.reference.updates.encoding import SessionStep, ToolChoice, ToolFlags, nodes_of, tools_to_fit, with_tools, zero_rows
 
+FEW_INDEXES_CHANGE: Final = 1.0
+"""Weight of rate up to which other contexts change few indexes.
+
+Above it, tools that do not pay for indexes chosen without them can pay for those chosen with them.
+"""
 MOST_PRUNED: Final = 255
 MIN_VALUES_PER_THREAD: Final = 20_000
 """Values per thread below which a thread costs more time than it saves."""
@@ -401,14 +406,43 @@ def quantized_unit(
         options: The encoder's choices.
         step: The step of a session; None in the first edition.
     """
+    if step is None or options.rate_weight == 0:
+        header, contents = chosen_tools(header, contents, step)
+        return data_unit(header, contents, interpretation=interpretation_of(step))
+    ways = []
+    for tools in tools_to_fit(header, step) if options.rate_weight > FEW_INDEXES_CHANGE else (step.tools,):
+        for way in fitted_to_tools(header, values, contents, options, replace(step, tools=tools)):
+            if step.says_nothing(*way):
+                return None
+            ways.append(way)
+    header, contents = min(ways, key=lambda way: len(coded_payload(*way, step.interpretation)[0]))
+    return data_unit(header, contents, interpretation=step.interpretation)
+
+
+def fitted_to_tools(
+    header: DataUnitHeader,
+    values: Mapping[str, np.ndarray],
+    contents: dict[str, TensorContent],
+    options: EncoderOptions,
+    step: SessionStep,
+) -> Iterator[tuple[DataUnitHeader, dict[str, TensorContent]]]:
+    """Yield header and contents of a unit with the tools chosen for its indexes.
+
+    If these tools select contexts by history, also yield those with indexes chosen for the
+    contexts, and with tools chosen anew for these.
+
+    Args:
+        header: The header of the unit.
+        values: The values of each part, by id.
+        contents: The indexes of each part, by id.
+        options: The encoder's choices.
+        step: The step of the session.
+    """
     header, contents = chosen_tools(header, contents, step)
-    if step is not None and options.rate_weight > 0:
-        once_more = quantized_with_tools(header, values, contents, options, step)
-        if step.says_nothing(header, once_more):
-            return None
-        if any(once_more[name] is not content for name, content in contents.items()):
-            contents = min(contents, once_more, key=lambda way: len(coded_payload(header, way, step.interpretation)[0]))
-    return data_unit(header, contents, interpretation=interpretation_of(step))
+    yield header, contents
+    once_more = quantized_with_tools(header, values, contents, options, step)
+    if any(once_more[name] is not content for name, content in contents.items()):
+        yield chosen_tools(header, once_more, step)
 
 
 def quantized_with_tools(

@@ -298,6 +298,23 @@ def with_tools(
     return ways[0] if len(ways) == 1 else min(ways, key=lambda way: len(coded_payload(way[0], way[1], step.interpretation)[0]))
 
 
+def tools_to_fit(header: DataUnitHeader, step: SessionStep) -> tuple[ToolFlags, ...]:
+    """Return the sets of tools for which the indexes of a unit are chosen, to find the shortest.
+
+    Args:
+        header: The header of the unit.
+        step: The step of the session, with base model and allowed tools.
+    """
+    tools = step.tools
+    if header.parent_id is None:
+        return (tools,)
+    fixed = (ToolChoice.OFF, ToolChoice.ON)
+    temporal = fixed if tools.tca is ToolChoice.AUTO and tca_allowed(header, step) else (tools.tca,)
+    seen = fixed if tools.hdsp is ToolChoice.AUTO else (tools.hdsp,)
+    each = tuple(replace(tools, tca=tca, hdsp=hdsp) for tca in temporal for hdsp in seen)
+    return each if tools in each else (tools, *each)
+
+
 def tca_allowed(header: DataUnitHeader, step: SessionStep) -> bool:
     """Return whether every part of a unit has a parent whose indexes TCA can use."""
     if header.parent_id is None or header.update is None:

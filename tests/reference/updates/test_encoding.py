@@ -258,3 +258,20 @@ def test_part_of_a_block_is_refused() -> None:
     base = begun(model, blocks=(Block({"weight": "w", "weight.ls": "s"}),))
     with pytest.raises(EncodeError, match="'s' is missing; the base model has it in a block with 'w'"):
         encode({"w": model["w"]}, base=base)
+
+
+@pytest.mark.parametrize(("seed", "dq", "amount"), [(0, True, 0.3), (6, False, 0.05), (10, True, 0.3), (19, True, 0.3)])
+def test_auto_is_near_the_best_single_choice_where_rate_weighs_much(seed: int, dq: bool, amount: float) -> None:
+    """Tools that do not pay for indexes chosen without them can pay for those chosen with them."""
+    rng = np.random.default_rng(seed)
+    model = rng.standard_normal((40, 50)).astype(np.float32)
+    common: dict[str, Any] = {"qp": -14, "rdo": 5, "dq": dq, "scan_order": 1}
+    base = decode(encode({"w": model}, options=EncoderOptions(edition=2024, **common)), base=BaseModel()).model
+    rows = rng.random(40) < 0.5
+    trained = model + (rng.random(model.shape) < 0.1) * rows[:, None] * amount * rng.standard_normal(model.shape)
+
+    def size(**tools: bool) -> int:
+        return len(encode({"w": trained.astype(np.float32)}, base=base, options=EncoderOptions(**common, **tools)))
+
+    best = min(size(row_skip=skip, tca=tca, hdsp=hdsp) for skip, tca, hdsp in product((False, True), repeat=3))
+    assert size() <= 1.005 * best
