@@ -17,9 +17,11 @@ from nnc_conformance.cli.options import (
     read_interpretation,
 )
 from nnc_conformance.cli.progress import bar
+from nnc_conformance.reference.errors import ModelError
 from nnc_conformance.reports.text import one_line
 
 if TYPE_CHECKING:
+    from nnc_conformance.reference import Decoded
     from nnc_conformance.reference.interpretation import Interpretation
 
 
@@ -124,12 +126,20 @@ def _decode_one(stream: Path, options: _Options) -> None:
             threads=options.threads,
             progress=progress,
         )
+    _refuse_to_run(decoded, options)
     parameters = with_types(carried, decoded.topology).finished(decoded.parameters)
     left_out = write_model(options.out, parameters, decoded.topology, quantization=decoded.quantization_data, suffix=options.output_suffix)
     for report in decoded.reports:
         typer.echo(f"forgiven: {one_line(str(report))}", err=True)
     _say_left_out(left_out)
     _say_written(len(parameters), decoded.differences, options.out)
+
+
+def _refuse_to_run(decoded: "Decoded", options: _Options) -> None:
+    """Raise `ModelError` if differences are to be written as a model to run."""
+    if options.runnable and decoded.differences:
+        detail = f"the stream codes {decoded.differences[0]!r} as a difference, which cannot be run"
+        raise ModelError(f"{options.out}: {detail}; decode it after the streams before it, or write .safetensors or .npz")
 
 
 def _say_written(count: int, differences: Sequence[str], out: Path) -> None:
@@ -167,6 +177,8 @@ def _decode_session(streams: Sequence[Path], options: _Options, state: Path | No
             for report in decoded.reports:
                 typer.echo(f"{path}: forgiven: {one_line(str(report))}", err=True)
             progress(number + 1, len(streams))
+    if difference:
+        _refuse_to_run(decoded, options)
     parameters = decoded.parameters if difference else session.final_parameters(recombine=options.runnable)
     kinds = with_types(carried, session.model.topology)
     finished = (kinds.of_last(decoded) if difference else kinds).finished(parameters)

@@ -415,7 +415,7 @@ def quantized_unit(
             if step.says_nothing(*way):
                 return None
             ways.append(way)
-    header, contents = min(ways, key=lambda way: len(coded_payload(*way, step.interpretation)[0]))
+    header, contents = min(ways, key=lambda way: len(coded_payload(way[0], way[1], step.interpretation)[0]))
     return data_unit(header, contents, interpretation=step.interpretation)
 
 

@@ -281,7 +281,7 @@ def topology_of_update(model: Model, base: BaseModel, name: str) -> Topology | N
     if model.topology is None or base.topology is None or model.topology == base.topology:
         return None if model.topology == base.topology else model.topology
     formats = dict(GRAPH_FORMATS.values())
-    new, old = (formats.get(topology.storage_format, "another") for topology in (model.topology, base.topology))
+    new, old = (formats.get(topology.storage_format, "another format") for topology in (model.topology, base.topology))
     if new != old:
         raise SessionError(f"{name} has a graph in {new}, and the base model one in {old}; convert it, or encode it without --base")
     return model.topology

@@ -299,7 +299,7 @@ def with_tools(
 
 
 def tools_to_fit(header: DataUnitHeader, step: SessionStep) -> tuple[ToolFlags, ...]:
-    """Return the sets of tools for which the indexes of a unit are chosen, to find the shortest.
+    """Return the sets of tools to try with indexes of their own.
 
     Args:
         header: The header of the unit.

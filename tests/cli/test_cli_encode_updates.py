@@ -192,6 +192,18 @@ def test_a_graph_of_another_format_and_a_lost_tensor_are_refused_with_a_remedy()
     assert not Path("1.nnr").exists()
 
 
+def test_differences_are_not_written_as_a_model_to_run(folder: Path) -> None:
+    weights = np.ones((4, 4), np.float32)
+    onnx_file("0.onnx", weights)
+    onnx_file("1.onnx", weights * 2, "Sigmoid")
+    nnc("encode", "0.onnx", "0.nnr")
+    nnc("encode", "--base", "0.nnr", "1.onnx", "1.nnr")
+    for words in (["1.nnr", "out.onnx"], ["0.nnr", "1.nnr", "out.onnx", "--difference"]):
+        assert "out.onnx: the stream codes 'w' as a difference, which cannot be run" in nnc("decode", *words, code=1)
+    nnc("decode", "0.nnr", "1.nnr", "out.onnx")
+    assert [node.op_type for node in onnx.load("out.onnx").graph.node] == ["MatMul", "Sigmoid"]
+
+
 def test_a_model_that_returns_to_an_earlier_one_can_be_sent(folder: Path) -> None:
     """Whole tensors of an update, and an update of nothing, would be the bytes of an earlier one."""
     for number in range(2):
