@@ -29,7 +29,7 @@ for.
 """
 LOST_SHARE: Final = 0.25
 """Share of a weight's values that become 0 from which that is a loss to be listed."""
-LOST_BY_CHANCE: Final = 0.05
+LOST_BY_CHANCE: Final = 0.001
 """Rows of zeros that chance makes likely, at most, for such a row to be a loss of its own."""
 NEGLIGIBLE: Final = 2.0**-24
 """Share of the greatest magnitude below which values do not matter: binary32 would not add them."""
@@ -250,7 +250,7 @@ def with_losses(row: Chosen, array: Array, zero: npt.NDArray[np.bool_]) -> Chose
     much = lost.any() if row.role is not Role.WEIGHT else lost.sum() >= LOST_SHARE * counted.sum()
     if not (much or lines):
         return row
-    whole = f", and with them {lines} whole {'row' if lines == 1 else 'rows'}, columns or channels" if lines else ""
+    whole = f", with {lines} whole {'row, column or channel' if lines == 1 else 'rows, columns or channels'}" if lines else ""
     return replace(row, lost=f"{row.zeros} of {row.nonzero} non-zero values{whole}")
 
 

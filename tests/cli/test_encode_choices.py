@@ -7,8 +7,10 @@ from pathlib import Path
 
 import ml_dtypes
 import numpy as np
+import onnx
 import pytest
 from helpers.command_line import nnc
+from onnx import TensorProto, helper, numpy_helper
 
 from nnc_conformance.reference.decoder import decode
 from nnc_conformance.storage.safetensors_format import dump_safetensors, load_safetensors
@@ -141,3 +143,26 @@ def test_nonweight_qp_decides_what_vectors_lose(tmp_path: Path) -> None:
     for qp, listed in (("-16", True), ("-70", False)):
         done = nnc("encode", tmp_path / "in.safetensors", tmp_path / "s.nnr", "--steps", "deviation", "--nonweight-qp", qp)
         assert ("a smaller --nonweight-qp prevents: scale (" in done.stdout) is listed
+
+
+@pytest.mark.parametrize("options", [[], ["--steps", "deviation", "--qp", "-20"], ["--steps", "deviation", "--qp", "-20", "--dq"]])
+def test_a_batch_normalization_made_of_operators_keeps_variances_and_gains(tmp_path: Path, options: list[str]) -> None:
+    """Variances from 1e-4 to 60 and gains from 0.02 to 2 of shape (1, C, 1, 1), as exporters write them."""
+    shape = (1, 32, 1, 1)
+    values = {
+        "w": np.random.default_rng(1).normal(size=(32, 32, 1, 1)).astype(np.float32),
+        "mean": np.random.default_rng(2).normal(size=shape).astype(np.float32),
+        "variance": np.geomspace(1e-4, 60, 32, dtype=np.float32).reshape(shape),
+        "epsilon": np.array(1e-5, np.float32),
+        "gain": np.geomspace(0.02, 2, 32, dtype=np.float32).reshape(shape),
+    }
+    steps = (("Conv", "x w", "c"), ("Sub", "c mean", "d"), ("Add", "variance epsilon", "v"), ("Sqrt", "v", "s"), ("Div", "d s", "n"))
+    nodes = [helper.make_node(kind, inputs.split(), [output]) for kind, inputs, output in (*steps, ("Mul", "n gain", "y"))]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 32, 4, 4]) for name in "xy"]
+    tensors = [numpy_helper.from_array(array, name) for name, array in values.items()]
+    onnx.save(helper.make_model(helper.make_graph(nodes, "g", ends[:1], ends[1:], tensors)), tmp_path / "m.onnx")
+    assert nnc("encode", tmp_path / "m.onnx", tmp_path / "s.nnr", *options).returncode == 0
+    assert nnc("decode", tmp_path / "s.nnr", tmp_path / "out.safetensors").returncode == 0
+    back = load_safetensors((tmp_path / "out.safetensors").read_bytes())
+    for name, most in (("variance", 0.01), ("gain", 0.05), ("mean", 0.1)):
+        assert (np.abs(back[name] - values[name]) <= most * np.abs(values[name])).all(), name

@@ -109,7 +109,10 @@ LOST = {
     "columns": (scaled(1, 64, 64), "48 whole rows"),
     "input channels": (scaled(1, 32, 16, 3, 3), "12 whole rows"),
     "output channels in the layout of TensorFlow": (scaled(3, 3, 3, 16, 32), "24 whole rows"),
-    "one row of many": (NORMAL * np.where(np.arange(16) == 3, np.float32(1e-4), 1)[:, None].astype(np.float32), "1 whole row,"),
+    "one row of many": (
+        NORMAL * np.where(np.arange(16) == 3, np.float32(1e-4), 1)[:, None].astype(np.float32),
+        "1 whole row, column or channel",
+    ),
     "half of the values, anywhere": (NORMAL * (np.float32(1e-4) ** (np.indices((16, 16)).sum(axis=0) % 2)), "values"),
 }
 
@@ -131,6 +134,7 @@ KEPT = {
     "Laplace": np.random.default_rng(2).laplace(size=(200, 100)).astype(np.float32),
     "dead rows": NORMAL * np.where(np.arange(16) < 12, np.float32(1e-30), 1)[:, None].astype(np.float32),
     "pruned": NORMAL * (np.arange(16) < 8)[:, None].astype(np.float32),
+    "two small values in a column": np.where(np.indices((2, 256))[1] == 7, np.float32(1e-4), np.float32(1)),
     "short rows": np.random.default_rng(3).laplace(size=(3000, 2)).astype(np.float32),
 }
 
