@@ -23,7 +23,7 @@ from nnc_conformance.reference.updates.base_model import BaseModel
 from nnc_conformance.reference.updates.finishing import final_parameters
 from nnc_conformance.storage.inputs import read_bytes
 from nnc_conformance.storage.model_files import GRAPH_FORMATS, Model, read_stream
-from nnc_conformance.storage.state_files import SessionState, StateError, is_state, parse_state, refuse_state, staged_state
+from nnc_conformance.storage.state_files import STATE_SUFFIX, SessionState, StateError, is_state, parse_state, refuse_state, staged_state
 
 _HEAD_BYTES: Final = 64
 """Bytes of an existing output that show what it is."""
@@ -147,7 +147,7 @@ class Session:
             raise SessionError(f"{name}: {error}{self._order(name)}") from None
         if decoded.model is None:
             raise SessionError(f"{name}: no model came out of the decoder")
-        if self._state.streams and not self._names and not decoded.updates:
+        if len(self._state.streams) > len(self._names) and not decoded.updates:
             raise SessionError(
                 f"{name} is a base stream, and {self._path or 'the state'} holds a session already; use --restart to begin a new one"
             )
@@ -296,6 +296,9 @@ def quantization_of_update(model: Model, base: BaseModel) -> Topology | None:
 
 
 def _holds_a_state(path: Path) -> bool:
+    """Return whether a file is a state, or is named as one; raise `OSError`."""
+    if path.suffix == STATE_SUFFIX:
+        return True
     with path.open("rb") as file:
         return is_state(file.read(_HEAD_BYTES))
 

@@ -90,9 +90,13 @@ def test_a_lost_update_names_the_order(folder: Path) -> None:
 
 
 def test_a_base_on_an_existing_session_needs_restart(folder: Path) -> None:
+    np.savez("m.npz", w=np.ones((2, 3), np.float32))
     nnc("0.nnr", "1.nnr", "out.safetensors", "--state", "s.nncstate")
     (folder / "again.nnr").write_bytes((folder / "0.nnr").read_bytes())
     assert "applied before" in nnc("again.nnr", "out.safetensors", "--state", "s.nncstate", code=1)
+    nnc("m.npz", "other.nnr", command="encode")
+    for words in (["other.nnr"], ["2.nnr", "other.nnr"]):
+        assert "other.nnr is a base stream" in nnc(*words, "out.safetensors", "--state", "s.nncstate", code=1)
     nnc("0.nnr", "out.safetensors", "--state", "s.nncstate", "--restart")
     assert len(load_session(folder / "s.nncstate").streams) == 1
 
