@@ -106,5 +106,5 @@ def load_npz(data: bytes, *, max_bytes: int = DEFAULT_MAX_BYTES, notes: LoadingN
             except ElementTypeError as error:
                 if notes is None:
                     raise
-                notes.left_out[name] = str(error).removeprefix(f"tensor {name!r} ")
+                notes.left_out[name] = str(error).replace(f"tensor {name!r}", "it", 1)
     return tensors
