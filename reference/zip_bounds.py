@@ -43,7 +43,7 @@ def opened_zip(data: bytes, what: str, *, max_bytes: int = MOST_BYTES) -> Iterat
     """
     try:
         if data.startswith(_MAGIC) and not zipfile.is_zipfile(io.BytesIO(data)):
-            raise ModelError(f"{what} is cut off: its {len(data)} bytes begin as a zip archive, but the directory at its end is missing")
+            raise ModelError(f"{what} cannot be read: it is cut off: its {len(data)} bytes lack the directory at the end of an archive")
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             _check(archive.infolist(), len(data), what, max_bytes)
             yield archive
