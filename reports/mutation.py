@@ -4,7 +4,7 @@ They say which mutants the suite kills, and which vector kills which.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from nnc_conformance.faults.mutants.executed_lines import MOST_UNCOMPILED_LINES
@@ -49,6 +49,11 @@ def rows_by_operator(score: Score) -> list[tuple[str, ...]]:
     return [*rows, ("all", *cells(score.tally(list(score.mutants.values()))))]
 
 
+def _edition_words(mutants: Sequence[Mutant]) -> str:
+    """Return what a title adds if all mutants are about the second edition."""
+    return " of the second edition" if mutants and all(mutant.edition == 2024 for mutant in mutants) else ""
+
+
 def mutation_page(score: Score, tables: str) -> str:
     """Make the summary page in Markdown; it links to the page of `mutation_tables` as ``tables``."""
     everything = list(score.mutants.values())
@@ -57,7 +62,7 @@ def mutation_page(score: Score, tables: str) -> str:
     by_standing = [(title, *cells(score.tally(mutants))) for title, mutants in groups]
     modules = [(code(name), *cells(score.tally(mutants))) for name, mutants in _grouped(score, lambda mutant: mutant.module).items()]
     parts = [
-        "# Mutation score",
+        f"# Mutation score{_edition_words(everything)}",
         _INTRODUCTION,
         f"The equivalent mutants with their reasons, and the mutants that each vector kills: [tables]({tables}).",
         "## By kind of bug",

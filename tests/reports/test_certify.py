@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,8 @@ START = "from nnc_conformance.cli.main import main; main()"
 DAY = datetime.date(2026, 11, 24)
 POLICY = CertificationPolicy(name="test", levels=(Level.CORE, Level.NEGATIVE), challenge=4)
 ONE_JOB = RunOptions(jobs=1)
+IN_TREE = f"in-tree {version('nnc-conformance')}"
+"""The reference decoder's name and version."""
 
 
 @pytest.fixture(scope="module")
@@ -286,8 +289,8 @@ def test_unsigned_says_so_in_its_headlines(work: Path, tmp_path: Path) -> None:
             if self.open:
                 self.texts[self.open[-1]] = self.texts.get(self.open[-1], "") + data.strip()
 
-    assert json.loads((work / "unsigned/certificate.json").read_text())["body"]["headline"] == "unsigned: in-tree 0.1.0: test"
-    assert json.loads((work / "signed/certificate.json").read_text())["body"]["headline"] == "in-tree 0.1.0: test"
+    assert json.loads((work / "unsigned/certificate.json").read_text())["body"]["headline"] == f"unsigned: {IN_TREE}: test"
+    assert json.loads((work / "signed/certificate.json").read_text())["body"]["headline"] == f"{IN_TREE}: test"
     unsigned, signed = (Texts((work / kind / "certificate.html").read_text()) for kind in ("unsigned", "signed"))
     assert (unsigned.texts["h1"], signed.texts["h1"]) == ("Unsigned", "Certified")
     assert unsigned.texts["title"].startswith("Unsigned: ")
@@ -296,7 +299,7 @@ def test_unsigned_says_so_in_its_headlines(work: Path, tmp_path: Path) -> None:
     verified = cli("certify", "verify", work / "unsigned/certificate.json", "--suite", work / "suite", cwd=tmp_path)
     assert verified.returncode == 0, verified.stderr
     assert verified.stdout.splitlines()[0] == "it is unsigned; anyone could have made it"
-    assert verified.stdout.splitlines()[-1] == "Holds: unsigned: in-tree 0.1.0: test"
+    assert verified.stdout.splitlines()[-1] == f"Holds: unsigned: {IN_TREE}: test"
 
 
 @pytest.mark.slow
