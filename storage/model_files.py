@@ -57,6 +57,8 @@ READ_SUFFIXES: Final = (
 WRITTEN_SUFFIXES: Final = (*TENSOR_SUFFIXES, *STATE_DICT_SUFFIXES, ".pt2", ".onnx", ".keras", NNEF_SUFFIX, ARCHIVE_SUFFIX)
 STREAM_SUFFIX: Final = ".nnr"
 """A plain bitstream."""
+_MODEL_STARTS: Final = (b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"\x93NUMPY", b"\x1f\x8b\x08")
+"""First bytes of zip archives (.npz, .pt, .keras), HDF5, NumPy and gzip files; no stream begins so."""
 CARRIED_SUFFIXES: Final = (STREAM_SUFFIX, *CONTAINER_SUFFIXES)
 MOST_MESSAGE_BYTES: Final = (1 << 31) - (1 << 24)
 """Bytes of the largest ONNX model that is written as one file; protobuf ends at 2 GiB."""
@@ -289,6 +291,22 @@ def for_container(model: Model) -> Model:
     return replace(model, parameters={name: array for name, array in model.parameters.items() if name not in plain}, plain=plain)
 
 
+def refuse_no_stream(data: bytes, name: str) -> None:
+    """Raise an error for a state file or a model in the place of a stream.
+
+    Args:
+        data: The content of the file.
+        name: Its name in the message.
+
+    Raises:
+        StateError: It is a state file.
+        ModelError: It begins as an archive, an HDF5 file or an array file does.
+    """
+    refuse_state(data, name)
+    if data.startswith(_MODEL_STARTS):
+        raise ModelError(f"{name} is a model or an archive, not a stream; make a stream of a model with encode")
+
+
 def read_stream(path: Path, *, suffix: str | None = None) -> Carried:
     """Read a bitstream, or the stream of a container of data units, by the suffix.
 
@@ -298,7 +316,8 @@ def read_stream(path: Path, *, suffix: str | None = None) -> Carried:
         path: The file, or the folder of an NNEF model.
         suffix: One of `CARRIED_SUFFIXES`, for a path without a known suffix.
 
-    Raises `ModelError` for a container without data units, and `StateError` for a state file.
+    Raises `ModelError` for a container without data units or a model, and `StateError` for a state
+    file.
     """
     match suffix or suffix_of(path, STREAM_SUFFIX):
         case ".nnef":
@@ -313,7 +332,7 @@ def read_stream(path: Path, *, suffix: str | None = None) -> Carried:
             return unpack_safetensors(read_bytes(path))
         case _:
             stream = read_bytes(path)
-            refuse_state(stream, str(path))
+            refuse_no_stream(stream, str(path))
             return Carried(stream)
 
 

@@ -22,8 +22,8 @@ from nnc_conformance.reference.topology.content import Topology
 from nnc_conformance.reference.updates.base_model import BaseModel
 from nnc_conformance.reference.updates.finishing import final_parameters
 from nnc_conformance.storage.inputs import read_bytes
-from nnc_conformance.storage.model_files import GRAPH_FORMATS, Model, read_stream
-from nnc_conformance.storage.state_files import STATE_SUFFIX, SessionState, StateError, is_state, parse_state, refuse_state, staged_state
+from nnc_conformance.storage.model_files import GRAPH_FORMATS, Model, read_stream, refuse_no_stream
+from nnc_conformance.storage.state_files import STATE_SUFFIX, SessionState, StateError, is_state, parse_state, staged_state
 
 _HEAD_BYTES: Final = 64
 """Bytes of an existing output that show what it is."""
@@ -253,7 +253,7 @@ def steps_of(
     session = Session.begin(None, interpretation, lenient=lenient)
     for number, path in enumerate(paths):
         stream = read_bytes(path)
-        refuse_state(stream, str(path))
+        refuse_no_stream(stream, str(path))
         yield str(path), stream, session.model if len(paths) > 1 else None
         if number + 1 < len(paths):
             session.apply(stream, str(path))

@@ -148,7 +148,7 @@ class SessionState:
             raise StateError(f"{name} has been applied before, as stream {self.streams.index(digest)} of the session; leave it out")
 
 
-def save_state(model: BaseModel, path: Path, *, session: SessionState | None = None) -> None:
+def save_state(model: BaseModel, path: Path | str, *, session: SessionState | None = None) -> None:
     """Write a state file; raise `OSError` and leave what is there.
 
     Args:
@@ -156,7 +156,7 @@ def save_state(model: BaseModel, path: Path, *, session: SessionState | None = N
         path: The file.
         session: Choices and streams that led to the model; those of a new session if None.
     """
-    with staged_state(replace(session or SessionState(), model=model), path) as put_in_place:
+    with staged_state(replace(session or SessionState(), model=model), Path(path)) as put_in_place:
         put_in_place()
 
 
@@ -168,7 +168,7 @@ def staged_state(session: SessionState, path: Path) -> AbstractContextManager[An
     return staged(path, dump_state(session), private=True)
 
 
-def load_state(path: Path) -> BaseModel:
+def load_state(path: Path | str) -> BaseModel:
     """Read the model that a state file keeps, base of the next stream.
 
     Args:
@@ -178,7 +178,7 @@ def load_state(path: Path) -> BaseModel:
         StateError: The file is damaged, of another version, or no state file.
         OSError: It cannot be read.
     """
-    return load_session(path).model
+    return load_session(Path(path)).model
 
 
 def load_session(path: Path) -> SessionState:

@@ -2,6 +2,7 @@
 overwritten.
 """
 
+import gzip
 import json
 import os
 import stat
@@ -209,3 +210,18 @@ def test_a_state_file_in_the_place_of_a_stream_is_named(folder: Path, command: s
     words = [*further, "s.nncstate"] if command == "encode" else ["s.nncstate", *further]
     assert "s.nncstate is a state file, not a stream; name it with --state" in nnc(*words, code=1, command=command)
     assert not Path("new.npz").exists()
+
+
+@pytest.mark.parametrize("name", ["m.npz", "m.npy", "M.NNEF.TGZ"])
+@pytest.mark.parametrize("command", ["decode", "inspect", "trace", "validate", "encode"])
+def test_a_model_in_the_place_of_a_stream_is_named(folder: Path, command: str, name: str) -> None:
+    if name == "m.npz":
+        np.savez(name, w=np.ones((2, 2), np.float32))
+    elif name == "m.npy":
+        np.save(name, np.ones((2, 2), np.float32))
+    else:
+        Path(name).write_bytes(gzip.compress(b"an archive"))
+    further = {"decode": ["new.npz"], "encode": ["m2.npz", "new.nnr", "--base"]}.get(command, [])
+    np.savez("m2.npz", w=np.ones((2, 2), np.float32))
+    words = [*further, name] if command == "encode" else [name, *further]
+    assert f"{name} is a model or an archive, not a stream; make a stream of a model with encode" in nnc(*words, code=1, command=command)

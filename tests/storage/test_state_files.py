@@ -23,7 +23,16 @@ from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.reference.updates.base_model import BlockRecord
 from nnc_conformance.reference.updates.finishing import final_parameters
 from nnc_conformance.storage.sessions import Session, SessionError
-from nnc_conformance.storage.state_files import MAGIC, SessionState, StateError, dump_state, load_session, parse_state
+from nnc_conformance.storage.state_files import (
+    MAGIC,
+    SessionState,
+    StateError,
+    dump_state,
+    load_session,
+    load_state,
+    parse_state,
+    save_state,
+)
 
 BLOCKS = "by-the-peer/n-dcup-hp-dq0"
 MISSING: Any = object()
@@ -224,3 +233,9 @@ def test_a_parameter_that_is_not_as_it_was_coded_is_refused(shape: list[int]) ->
     session = Session(parse_state(sealed(header, arrays), "x"), None, None, DecodeLimits())
     with pytest.raises(SessionError, match=r"'w' has the shape \(.*\) in the base model, where it was coded as \(1, 2\)"):
         session.apply(update_stream([1, 1], update(1), [1, 2]), "u")
+
+
+def test_paths_may_be_text(tmp_path: Path) -> None:
+    model = BaseModel(parameters={"w": np.float32([1, 2])})
+    save_state(model, str(tmp_path / "s.nncstate"))
+    assert load_state(str(tmp_path / "s.nncstate")).parameters["w"].tolist() == [1, 2]
