@@ -292,7 +292,7 @@ def for_container(model: Model) -> Model:
 
 
 def refuse_no_stream(data: bytes, name: str) -> None:
-    """Raise an error for a state file or a model in the place of a stream.
+    """Refuse a state file or a model in the place of a stream.
 
     Args:
         data: The content of the file.
