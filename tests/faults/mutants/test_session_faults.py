@@ -14,7 +14,7 @@ from nnc_conformance.faults.mutants.named.catalogue import named_mutants
 from nnc_conformance.faults.score.trial_vectors import SCORED_LEVELS, TracedVector, load_trial_vectors
 from nnc_conformance.faults.score.trials import MutantResult, try_all
 
-SAMPLED = 24
+SAMPLED = 48
 """One fault of this many is tried in every run of the tests."""
 MOST_BYTES = 4000
 """Bytes of the longest session that faults are tried on."""

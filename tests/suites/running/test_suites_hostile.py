@@ -98,7 +98,7 @@ COMMANDS: dict[str, tuple[str, Outcome, str, Fault]] = {
 }
 
 
-@pytest.mark.parametrize(("script", "outcome", "message", "kind"), sampled(list(COMMANDS.items()), 2))
+@pytest.mark.parametrize(("script", "outcome", "message", "kind"), sampled(list(COMMANDS.items()), 4))
 def test_a_hostile_command(root: Path, tmp_path: Path, script: str, outcome: Outcome, message: str, kind: Fault) -> None:
     limits = IMPATIENT if outcome is Outcome.TIMEOUT else LIMITS
     (case,) = judged(root, tmp_path, support.command(script), "id=good-000", limits=limits)
@@ -172,7 +172,7 @@ FAULTS: dict[str, tuple[Outcome, str, Fault]] = {
 }
 
 
-@pytest.mark.parametrize(("fault", "outcome", "message", "kind"), sampled([(name, (name, *found)) for name, found in FAULTS.items()], 2))
+@pytest.mark.parametrize(("fault", "outcome", "message", "kind"), sampled([(name, (name, *found)) for name, found in FAULTS.items()], 4))
 def test_a_hostile_worker(root: Path, tmp_path: Path, fault: str, outcome: Outcome, message: str, kind: Fault) -> None:
     words = f'{sys.executable} -S {support.HERE / "worker_faults.py"} "{fault}"'
     limits = IMPATIENT if outcome is Outcome.TIMEOUT else LIMITS
