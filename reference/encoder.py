@@ -12,7 +12,6 @@ import numpy as np
 from nnc_conformance.reference.composer import (
     HeaderForm,
     TensorContent,
-    coded_payload,
     data_unit,
     model_parameter_set,
     quantization_unit,
@@ -50,7 +49,17 @@ from nnc_conformance.reference.topology.classes import Coding, Role, coded, codi
 from nnc_conformance.reference.topology.content import Topology
 from nnc_conformance.reference.topology.shapes import shapes_in
 from nnc_conformance.reference.updates.base_model import BaseModel, check_base
-from nnc_conformance.reference.updates.encoding import SessionStep, ToolChoice, ToolFlags, nodes_of, tools_to_fit, with_tools, zero_rows
+from nnc_conformance.reference.updates.encoding import (
+    CodedUnit,
+    SessionStep,
+    ToolChoice,
+    ToolFlags,
+    nodes_of,
+    shortest,
+    tools_to_fit,
+    with_tools,
+    zero_rows,
+)
 
 FEW_INDEXES_CHANGE: Final = 1.0
 """Weight of rate up to which other contexts change few indexes.
@@ -328,9 +337,7 @@ def interpretation_of(step: SessionStep | None) -> Interpretation:
     return Interpretation() if step is None else step.interpretation
 
 
-def chosen_tools(
-    header: DataUnitHeader, contents: dict[str, TensorContent], step: SessionStep | None
-) -> tuple[DataUnitHeader, dict[str, TensorContent]]:
+def chosen_tools(header: DataUnitHeader, contents: dict[str, TensorContent], step: SessionStep | None) -> CodedUnit:
     """Return a unit's header and contents with the tools of the second edition chosen.
 
     Without a step, as in the first edition, they stay as they are.
@@ -415,7 +422,7 @@ def quantized_unit(
             if step.says_nothing(*way):
                 return None
             ways.append(way)
-    header, contents = min(ways, key=lambda way: len(coded_payload(way[0], way[1], step.interpretation)[0]))
+    header, contents = shortest(ways, step.interpretation)
     return data_unit(header, contents, interpretation=step.interpretation)
 
 
@@ -425,7 +432,7 @@ def fitted_to_tools(
     contents: dict[str, TensorContent],
     options: EncoderOptions,
     step: SessionStep,
-) -> Iterator[tuple[DataUnitHeader, dict[str, TensorContent]]]:
+) -> Iterator[CodedUnit]:
     """Yield header and contents of a unit with the tools chosen for its indexes.
 
     If these tools select contexts by history, also yield those with indexes chosen for the

@@ -30,6 +30,14 @@ from nnc_conformance.reference.updates.base_model import BaseModel
 
 STEPS_OF_A_CYCLE: Final = 4
 """Steps after which the trellis is where it was, if every index has parity 0."""
+DQ_ERROR: Final = 0.26
+"""Mean squared error that dependent quantization leaves at high rates, in squared steps."""
+DQ_MARGIN: Final = 1.1
+"""How many times that error a base model may have: errors of small tensors vary."""
+DQ_LARGEST_ERROR: Final = 2.5
+"""Largest error in steps that dependent quantization leaves in long tensors."""
+CodedUnit = tuple[DataUnitHeader, dict[str, TensorContent]]
+"""Header and contents of a data unit: one way to code it."""
 
 
 class ToolChoice(StrEnum):
@@ -216,14 +224,6 @@ class SessionStep:
         return known is not None and (known.dtype, known.shape) == (values.dtype, values.shape) and known.tobytes() == values.tobytes()
 
 
-DQ_ERROR: Final = 0.26
-"""Mean squared error that dependent quantization leaves at high rates, in squared steps."""
-DQ_MARGIN: Final = 1.1
-"""How many times that error a base model may have: errors of small tensors vary."""
-DQ_LARGEST_ERROR: Final = 2.5
-"""Largest error in steps that dependent quantization leaves in long tensors."""
-
-
 def as_close_as_new(difference: np.ndarray, values: np.ndarray, step_size: float) -> bool:
     """Return whether values coded anew with dependent quantization would be no closer.
 
@@ -270,9 +270,7 @@ def nodes_of(base: BaseModel | None, names: Sequence[str]) -> dict[str, NodeId]:
     return nodes
 
 
-def with_tools(
-    header: DataUnitHeader, contents: Mapping[str, TensorContent], step: SessionStep
-) -> tuple[DataUnitHeader, dict[str, TensorContent]]:
+def with_tools(header: DataUnitHeader, contents: Mapping[str, TensorContent], step: SessionStep) -> CodedUnit:
     """Choose the second edition's tools with which given indexes take the fewest bytes.
 
     TCA is chosen for the unit; history dependent significance and row skip for each tensor.
@@ -295,7 +293,12 @@ def with_tools(
             for part in coded_parts(way)
         }
         ways.append((way, flagged))
-    return ways[0] if len(ways) == 1 else min(ways, key=lambda way: len(coded_payload(way[0], way[1], step.interpretation)[0]))
+    return shortest(ways, step.interpretation)
+
+
+def shortest(ways: Sequence[CodedUnit], interpretation: Interpretation) -> CodedUnit:
+    """Return the way whose payload is shortest; a single way is not coded to find out."""
+    return ways[0] if len(ways) == 1 else min(ways, key=lambda way: len(coded_payload(way[0], way[1], interpretation)[0]))
 
 
 def tools_to_fit(header: DataUnitHeader, step: SessionStep) -> tuple[ToolFlags, ...]:
