@@ -513,7 +513,7 @@ def quantized(
             indexes, qp = smallest(values, how, qp, options.qp_density, lowest=options.lowest_qp, rdo=options.rdo)
         else:
             history, hdsp = (NO_HISTORY, False) if known is None else (known.history, known.hdsp)
-            step = float(step_size(options.qp_density, qp))
+            step = step_of(options, qp_delta)
             indexes = quantize(values, step, how, rdo=options.rate_weight, history=history, hdsp=hdsp)
     except EncodeError as error:
         remedy = "give it a greater qp, or keep it exact"

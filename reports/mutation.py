@@ -11,6 +11,7 @@ from nnc_conformance.faults.mutants.executed_lines import MOST_UNCOMPILED_LINES
 from nnc_conformance.faults.mutants.mutant import MEANINGS, UNCERTIFIED_ELEMENTS, UNCERTIFIED_FUNCTIONS, Mutant, Operator
 from nnc_conformance.faults.score.score import PASS_MARK, MutantTally, Score
 from nnc_conformance.faults.score.trial_vectors import KILLS, Kill
+from nnc_conformance.reference.syntax.elements import SECOND_EDITION
 from nnc_conformance.reports.markdown import code, table
 
 HEADINGS: Final = ("made", "killed", "of these by category alone", "equivalent", "survived", "score")
@@ -51,7 +52,7 @@ def rows_by_operator(score: Score) -> list[tuple[str, ...]]:
 
 def _edition_words(mutants: Sequence[Mutant]) -> str:
     """Return what a title adds if all mutants are about the second edition."""
-    return " of the second edition" if mutants and all(mutant.edition == 2024 for mutant in mutants) else ""
+    return " of the second edition" if mutants and all(mutant.edition == SECOND_EDITION for mutant in mutants) else ""
 
 
 def mutation_page(score: Score, tables: str) -> str:
