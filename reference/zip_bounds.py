@@ -21,7 +21,7 @@ FREE_BYTES: Final = 1 << 28
 """Bytes that an archive may unpack to whatever its own size."""
 MOST_RATIO: Final = 100
 """Times its own size that an archive may unpack to beyond `FREE_BYTES`; deflate reaches 1032."""
-_MAGIC: Final = b"PK\x03\x04"
+ZIP_START: Final = b"PK\x03\x04"
 """First bytes of an archive that has members."""
 _DAMAGE: Final = (zipfile.BadZipFile, zlib.error, struct.error, ValueError, OSError, EOFError, RuntimeError, NotImplementedError)
 
@@ -42,7 +42,7 @@ def opened_zip(data: bytes, what: str, *, max_bytes: int = MOST_BYTES) -> Iterat
         max_bytes: The most bytes that all members may unpack to.
     """
     try:
-        if data.startswith(_MAGIC) and not zipfile.is_zipfile(io.BytesIO(data)):
+        if data.startswith(ZIP_START) and not zipfile.is_zipfile(io.BytesIO(data)):
             raise ModelError(f"{what} cannot be read: it is cut off: its {len(data)} bytes lack the directory at the end of an archive")
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             _check(archive.infolist(), len(data), what, max_bytes)

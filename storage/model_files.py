@@ -16,6 +16,7 @@ from nnc_conformance.reference.quantization.choosing import TensorChoices, Treat
 from nnc_conformance.reference.syntax.structures.topology import NNR_TPL_NNEF, NNR_TPL_ONNX, NNR_TPL_PYT, NNR_TPL_TEF
 from nnc_conformance.reference.topology.classes import Coding, coding
 from nnc_conformance.reference.topology.content import LoadingNotes, Topology
+from nnc_conformance.reference.zip_bounds import ZIP_START
 from nnc_conformance.storage.carriage_files import Carried, is_packed, pack_safetensors, typed_topology, unpack_safetensors
 from nnc_conformance.storage.compressed_tar import compressed_tar, read_compressed_tar
 from nnc_conformance.storage.inputs import MOST_BYTES, STANDARD_INPUT, read_bytes, read_regular
@@ -57,7 +58,7 @@ READ_SUFFIXES: Final = (
 WRITTEN_SUFFIXES: Final = (*TENSOR_SUFFIXES, *STATE_DICT_SUFFIXES, ".pt2", ".onnx", ".keras", NNEF_SUFFIX, ARCHIVE_SUFFIX)
 STREAM_SUFFIX: Final = ".nnr"
 """A plain bitstream."""
-_MODEL_STARTS: Final = (b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"\x93NUMPY", b"\x1f\x8b\x08")
+_MODEL_STARTS: Final = (ZIP_START, b"\x89HDF\r\n\x1a\n", b"\x93NUMPY", b"\x1f\x8b\x08")
 """First bytes of zip archives (.npz, .pt, .keras), HDF5, NumPy and gzip files; no stream begins so."""
 CARRIED_SUFFIXES: Final = (STREAM_SUFFIX, *CONTAINER_SUFFIXES)
 MOST_MESSAGE_BYTES: Final = (1 << 31) - (1 << 24)

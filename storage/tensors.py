@@ -10,6 +10,7 @@ from typing import Any, Final
 from numpy.typing import NDArray
 
 from nnc_conformance.reference.errors import ModelError
+from nnc_conformance.reference.zip_bounds import ZIP_START
 from nnc_conformance.storage import outputs
 from nnc_conformance.storage.inputs import read_regular
 from nnc_conformance.storage.npz_format import dump_npz, load_npz
@@ -17,7 +18,7 @@ from nnc_conformance.storage.safetensors_format import dump_safetensors, load_sa
 from nnc_conformance.storage.tensor_types import DEFAULT_MAX_BYTES, Tensors
 
 _WRITERS: Final = {".safetensors": dump_safetensors, ".npz": dump_npz}
-_ZIP_MAGICS: Final = (b"PK\x03\x04", b"PK\x05\x06")
+_ZIP_MAGICS: Final = (ZIP_START, b"PK\x05\x06")
 
 
 def is_npz(data: bytes) -> bool:

@@ -274,11 +274,11 @@ def test_an_archive_that_unpacks_to_far_more_is_refused(monkeypatch: pytest.Monk
 def test_equal_initializers_are_one_and_others_are_refused(tmp_path: Path) -> None:
     tensor = numpy_helper.from_array(WEIGHTS, "w")
     typed = helper.make_tensor("w", onnx.TensorProto.FLOAT, [4, 4], WEIGHTS.reshape(-1).tolist())
-    beside = onnx.TensorProto(name="w", data_type=1, dims=[4, 4], data_location=onnx.TensorProto.EXTERNAL)
-    beside.external_data.add(key="location", value="w.bin")
+    external = onnx.TensorProto(name="w", data_type=1, dims=[4, 4], data_location=onnx.TensorProto.EXTERNAL)
+    external.external_data.add(key="location", value="w.bin")
     (tmp_path / "w.bin").write_bytes(WEIGHTS.tobytes())
     other = (numpy_helper.from_array(WEIGHTS + 1, "w"), numpy_helper.from_array(WEIGHTS.reshape(16), "w"))
-    for second, fits in ((tensor, True), (typed, True), (beside, True), *((each, False) for each in other)):
+    for second, fits in ((tensor, True), (typed, True), (external, True), *((each, False) for each in other)):
         graph = helper.make_graph([helper.make_node("Neg", ["w"], ["y"])], "g", [], [], [tensor, second])
         (tmp_path / "m.onnx").write_bytes(helper.make_model(graph).SerializeToString())
         if not fits:
