@@ -175,6 +175,17 @@ def examples(session: nox.Session) -> None:
     )
 
 
+@nox.session(python=False, default=False)
+def containers(session: nox.Session) -> None:
+    """Judge decoders in real containers, as docs/ci.md recommends.
+
+    As root, on a machine that lets Docker start. In the tests' own environment.
+    """
+    programs = {"NNC_DOCKERD": debian(session, "dockerd", "docker.io"), "NNC_BUSYBOX": debian(session, "busybox", "busybox-static")}
+    environment = {**programs, "CXX": debian(session, "g++", "g++")}
+    session.run(sys.executable, "-m", "pytest", "-q", "tests/containers", *session.posargs, env=environment)
+
+
 @nox.session
 def dask(session: nox.Session) -> None:
     """Test runs on a Dask cluster of this machine, one of whose workers is killed."""

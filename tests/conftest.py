@@ -18,6 +18,7 @@ collect_ignore = [
     *([] if os.environ.get("NNC_PEER_PYTHON") else ["interop"]),
     *([] if os.environ.get("NNC_NODE_MODULES") else ["browser"]),
     *([] if os.environ.get("NNC_EXAMPLES") else ["examples"]),
+    *([] if os.environ.get("NNC_DOCKERD") else ["containers"]),
     *([] if os.environ.get("NNC_SMALLEST") else ["smallest"]),
     *([] if find_spec("distributed") else ["suites/running/test_suites_dask.py"]),
     *([] if find_spec("torch") else ["reference/reduction/test_reduction_trained.py", "reference/topology/test_topology_pytorch.py"]),

@@ -61,7 +61,7 @@ exec "$@"
 @pytest.mark.slow
 def test_the_recipe_for_a_container_gives_the_decoder_its_paths(tmp_path: Path) -> None:
     (toml,) = re.findall(r"```toml\n(name = \"my-decoder\"\nkind.*?)```", PAGE, re.S)
-    (script,) = re.findall(r"```bash\n(#!/bin/sh.*?)```", PAGE, re.S)
+    script, _ = re.findall(r"```bash\n(#!/bin/sh.*?)```", PAGE, re.S)
     (tmp_path / "decoder.toml").write_text(toml)
     decoder = f'#!/bin/sh\nexec {sys.executable} -S {support.HERE / "toy.py"} "$1" "$2"\n'
     for name, text in {"in-container.sh": script, "docker": DOCKER, "my-decoder": decoder}.items():
