@@ -10,6 +10,8 @@ from xml.etree import ElementTree
 import pytest
 from helpers.command_line import nnc
 from helpers.samples import DATA
+from pydantic import BaseModel
+from sarif_pydantic import Sarif
 
 from nnc_conformance.storage.suite_folder import built_in_root
 
@@ -68,6 +70,22 @@ def test_the_outputs(folder: Path) -> None:
     suites = ElementTree.parse(folder / "j.xml").getroot()
     assert (suites.get("tests"), suites.get("failures")) == ("2", "1")
     assert [case.get("name") for case in suites.iter("testcase") if case.find("failure") is not None] == ["bad.nnr"]
+
+
+def unknown_keys(value: object) -> set[str]:
+    """Return the keys that SARIF 2.1.0 does not have, of an object and all within it."""
+    if isinstance(value, BaseModel):
+        within = [getattr(value, name) for name in type(value).model_fields]
+        return set(value.model_extra or ()).union(*map(unknown_keys, within))
+    return set().union(*map(unknown_keys, value)) if isinstance(value, list) else set()
+
+
+def test_sarif_has_the_keys_and_types_of_its_standard(folder: Path) -> None:
+    nnc("validate", built_in_root() / "negative", "--sarif", "s.sarif", cwd=folder)
+    sarif = Sarif.model_validate_json((folder / "s.sarif").read_text())
+    (run,) = sarif.runs
+    assert len(run.results or ()) >= len(list((built_in_root() / "negative").iterdir()))
+    assert unknown_keys(sarif) == set()
 
 
 def test_an_output_that_is_an_input_is_refused(folder: Path) -> None:
