@@ -1,4 +1,4 @@
-"""Measure seconds and memory from 1e4 to 1e8 weights, and two threads; writes docs/scale.md.
+"""Measure seconds and memory from 1e4 to 1e8 weights, sessions and two threads; writes docs/scale.md.
 
     python benchmarks/scale.py [--most 1e8] [--output docs]
 
@@ -22,7 +22,7 @@ import numpy as np
 from ratios import cell
 from streams import of_one_tensor
 
-from nnc_conformance.reference import EncoderOptions, decode, encode
+from nnc_conformance.reference import BaseModel, EncoderOptions, decode, encode
 
 ROOT: Final = Path(__file__).parents[1]
 MIB: Final = 1 << 20
@@ -36,6 +36,10 @@ DEVIATION: Final = 0.02
 """Scale of the Laplacian weights."""
 ENVIRONMENT: Final = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
 """Settings of malloc that return freed memory."""
+CHANGED: Final = 0.1
+"""Share of the weights that an update changes, by some steps."""
+UPDATES: Final = 2
+"""Updates of a session."""
 THREAD_SIZES: Final = (10_000, 100_000, 1_000_000, 8_000_000, 32_000_000)
 """Weights of the models for two threads."""
 PAIRS: Final = 9
@@ -82,6 +86,35 @@ class Point:
         return self.output + self.stream + 32 - self.decode_peak
 
 
+@dataclass(frozen=True)
+class SessionPoint:
+    """Measurements of a session: a whole model and updates of it.
+
+    Args:
+        weights: Weights of the model.
+        base_seconds: Seconds to decode the whole model.
+        update_seconds: Seconds to decode the last update.
+        encode_seconds: Seconds to encode the last update.
+        update_peak: MiB above the process with the streams and the model before, to decode the last
+            update.
+        model: MiB resident with the model after the last update, above the process with the streams.
+        update: MiB of the last update.
+    """
+
+    weights: int
+    base_seconds: float
+    update_seconds: float
+    encode_seconds: float
+    update_peak: float
+    model: float
+    update: float
+
+    @property
+    def history_bytes(self) -> float:
+        """Bytes per weight of the model after a session beyond its parameters."""
+        return self.model * MIB / self.weights - 4
+
+
 def model(weights: int, largest: int) -> dict[str, np.ndarray]:
     """Make Laplacian tensors of at most a thousand columns."""
     draw = np.random.default_rng(weights)
@@ -126,14 +159,61 @@ def measure(weights: int, dq: bool) -> Point:
     return Point(weights, largest, dq, encode_seconds, decode_seconds, encode_peak, decode_peak, len(stream) / MIB)
 
 
+def session_streams(weights: int) -> tuple[list[bytes], float]:
+    """Return the streams of a session, and the seconds to encode the last."""
+    parameters = model(weights, min(weights, LARGEST_TENSOR))
+    streams = [encode(parameters, options=EncoderOptions(qp=QP, edition=2024))]
+    base = decode(streams[0], base=BaseModel()).model
+    draw = np.random.default_rng(weights)
+    seconds = 0.0
+    for _ in range(UPDATES):
+        for values in parameters.values():
+            for row in values:
+                row += DEVIATION * draw.laplace(size=row.shape) * (draw.random(row.shape) < CHANGED)
+        start = time.perf_counter()
+        streams.append(encode(parameters, base=base, options=EncoderOptions(qp=QP)))
+        seconds = time.perf_counter() - start
+        base = decode(streams[-1], base=base).model
+    return streams, seconds
+
+
+def measure_session(weights: int) -> SessionPoint:
+    """Measure one session in this process."""
+    warm_up: BaseModel | None = BaseModel()
+    for stream in session_streams(10_000)[0]:
+        warm_up = decode(stream, base=warm_up).model
+    streams, encode_seconds = session_streams(weights)
+    before = resident("VmRSS")
+    base: BaseModel | None = BaseModel()
+    seconds, peak = [], 0.0
+    for stream in streams:
+        decoded, taken, peak = peak_of(lambda stream=stream, base=base: decode(stream, base=base))
+        base = decoded.model
+        del decoded
+        seconds.append(taken)
+    kept = resident("VmRSS") - before
+    return SessionPoint(weights, seconds[0], seconds[-1], encode_seconds, peak, kept, len(streams[-1]) / MIB)
+
+
+def in_new_process(*words: str) -> Any:
+    """Return what this script prints, as JSON, in a process of its own."""
+    command = [sys.executable, __file__, *words]
+    return json.loads(subprocess.run(command, env=os.environ | ENVIRONMENT, capture_output=True, text=True, check=True).stdout)
+
+
+def measure_sessions(most: int) -> Iterator[SessionPoint]:
+    """Measure all sessions, each in a new process."""
+    for weights in SIZES:
+        if weights <= most:
+            yield SessionPoint(**in_new_process("--session", str(weights)))
+
+
 def measure_all(most: int) -> Iterator[Point]:
     """Measure all models, each in a new process."""
     for dq in (False, True):
         for weights in SIZES:
             if weights <= most:
-                command = [sys.executable, __file__, "--point", str(weights), str(int(dq))]
-                process = subprocess.run(command, env=os.environ | ENVIRONMENT, capture_output=True, text=True, check=True)
-                yield Point(**json.loads(process.stdout))
+                yield Point(**in_new_process("--point", str(weights), str(int(dq))))
 
 
 def threads(weights: int, tensors: int, scan_order: int) -> tuple[str, list[float], list[float]]:
@@ -163,7 +243,7 @@ def scanned(weights: int, scan_order: int) -> bytes:
     return of_one_tensor(indexes, QP, scan_order=scan_order)
 
 
-def page(points: list[Point], rows: list[str]) -> str:
+def page(points: list[Point], sessions: list[SessionPoint], rows: list[str]) -> str:
     """Write the page in Markdown."""
     lines = [
         "# Scale",
@@ -185,6 +265,22 @@ def page(points: list[Point], rows: list[str]) -> str:
         ),
         "",
         "![Seconds by weights](scale.svg)",
+        "",
+        "## Sessions",
+        "",
+        f"A whole model and {UPDATES} updates of the second edition, each of which changes {CHANGED:.0%} of the weights; the encoder",
+        "chooses the tools. *History* is what the model after a session keeps beyond the 4 bytes of each parameter, for later updates.",
+        "",
+        "| weights | whole model: decode, s | update: encode, s | ns per weight | update: decode, s | ns per weight | update, MiB "
+        "| decode peak, MiB | history, bytes per weight |",
+        "|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+        *(
+            f"| {point.weights} | {point.base_seconds:.3f} "
+            f"| {point.encode_seconds:.3f} | {1e9 * point.encode_seconds / point.weights:.0f} "
+            f"| {point.update_seconds:.3f} | {1e9 * point.update_seconds / point.weights:.1f} | {point.update:.2f} "
+            f"| {point.update_peak:.0f} | {point.history_bytes:.2f} |"
+            for point in sessions
+        ),
         "",
         "## Two threads",
         "",
@@ -239,21 +335,29 @@ def main() -> None:
     parser.add_argument("--most", type=float, default=1e8, help="weights of the largest model (default %(default)s)")
     parser.add_argument("--output", type=Path, default=ROOT / "docs", help="folder to write to (default %(default)s)")
     parser.add_argument("--point", nargs=2, type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--session", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.point:
         print(json.dumps(measure(arguments.point[0], bool(arguments.point[1])).__dict__))
+        return
+    if arguments.session:
+        print(json.dumps(measure_session(arguments.session).__dict__))
         return
     points = []
     for point in measure_all(int(arguments.most)):
         print(point, flush=True)
         points.append(point)
+    sessions = []
+    for session in measure_sessions(int(arguments.most)):
+        print(session, flush=True)
+        sessions.append(session)
     rows = []
     for weights in THREAD_SIZES:
         for tensors, scan_order in ((8, 0), (1, 3)):
             name, decoding, encoding = threads(weights, tensors, scan_order)
             rows.append(f"| {weights} | {name} | {cell(decoding)} | {cell(encoding) if encoding else '-'} |")
             print(rows[-1], flush=True)
-    arguments.output.joinpath("scale.md").write_text(page(points, rows), encoding="utf-8")
+    arguments.output.joinpath("scale.md").write_text(page(points, sessions, rows), encoding="utf-8")
     arguments.output.joinpath("scale.svg").write_text(plot(points), encoding="utf-8")
 
 

@@ -224,7 +224,7 @@ def validate(
         units=survey.units,
         parameters=survey.parameters,
         values=survey.values,
-        output_bytes=driver.spent,
+        output_bytes=driver.opened.spent,
         output_limit=driver.options.limits.total_bytes,
     )
     return found, driver.model if end is None else None

@@ -69,8 +69,8 @@ class Collector(Watcher):
         """Return the decoded content of the stream that a driver has walked to its end."""
         return Decoded(
             self.parameters,
-            driver.topology,
-            driver.quantization_data,
+            driver.opened.topology,
+            driver.opened.quantization_data,
             driver.pruning,
             driver.rules.reports,
             driver.differences,

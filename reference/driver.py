@@ -114,16 +114,55 @@ class Watcher:
         return False
 
 
+@dataclass
+class OpenedData:
+    """Topologies and quantization data of a stream, decompressed within the limit on output.
+
+    Attributes:
+        limits: Bounds on the decode.
+        topology: Content of the last NNR_TPL that carries a topology.
+        quantization_data: Content of the last NNR_QNT.
+        spent: Bytes of output so far.
+    """
+
+    limits: DecodeLimits
+    topology: Topology | None = None
+    quantization_data: Topology | None = None
+    spent: int = 0
+
+    def open_topology(self, storage_format: int, compression_format: int, data: bytes) -> Shapes:
+        """Keep an inflated topology; return the dimensions in it."""
+        self.topology = Topology(storage_format, self._inflated(compression_format, data))
+        return shapes_in(storage_format, self.topology.data)
+
+    def open_quantization(self, storage_format: int, compression_format: int, data: bytes) -> None:
+        """Keep inflated quantization data."""
+        self.quantization_data = Topology(storage_format, self._inflated(compression_format, data))
+
+    def _inflated(self, compression_format: int, data: bytes) -> bytes:
+        """Return the bytes of a topology unit, decompressed if they are deflated.
+
+        Raises `PayloadError` once all such bytes of the stream exceed the limit on output.
+
+        Args:
+            compression_format: The element topology_compression_format.
+            data: The bytes as coded.
+        """
+        data = inflate(data, self.limits) if compression_format == DEFLATE else data
+        self.spent += len(data)
+        if self.spent > self.limits.total_bytes:
+            raise PayloadError("limits", f"more than {self.limits.total_bytes} bytes of output")
+        return data
+
+
 class Driver:
     """One walk through a stream: its state, and what the units have given so far.
 
     Attributes:
         context: State of the syntax that later units depend on.
         rules: Decides what becomes of broken rules; owns the reports.
-        topology: Content of the last NNR_TPL that carries a topology.
-        quantization_data: Content of the last NNR_QNT.
+        opened: What units of topologies and quantization data carry, and the bytes of output so far.
         pruning: Values of the last pruning container.
-        spent: Bytes of output so far.
     """
 
     def __init__(
@@ -135,9 +174,8 @@ class Driver:
         self.options = options or DecoderOptions()
         self.values = values
         self.rules = Enforcement(lenient=self.options.lenient)
-        self.context = StreamContext(self.options.limits, self._open_topology, self._open_quantization)
-        self.topology: Topology | None = None
-        self.quantization_data: Topology | None = None
+        self.opened = OpenedData(self.options.limits)
+        self.context = StreamContext(self.options.limits, self.opened.open_topology, self.opened.open_quantization)
         self.pruning: Values | None = None
         self._records_bins = self._overrides("data_unit")
         self._jobs = SideBySide[Tensors](1 if self._records_bins else self.options.threads)
@@ -147,7 +185,6 @@ class Driver:
         self._model = None if base is None else ModelBuilder(base, self.options.interpretation)
         if base is not None:
             self.context.base_shapes = base.shapes
-        self.spent = 0
         self._start = time.monotonic()
 
     def _overrides(self, method: str) -> bool:
@@ -201,30 +238,6 @@ class Driver:
                 notes.clear()
             if unit is None:
                 return
-
-    def _open_topology(self, storage_format: int, compression_format: int, data: bytes) -> Shapes:
-        """Keep an inflated topology; return the dimensions in it."""
-        self.topology = Topology(storage_format, self._inflated(compression_format, data))
-        return shapes_in(storage_format, self.topology.data)
-
-    def _open_quantization(self, storage_format: int, compression_format: int, data: bytes) -> None:
-        """Keep inflated quantization data."""
-        self.quantization_data = Topology(storage_format, self._inflated(compression_format, data))
-
-    def _inflated(self, compression_format: int, data: bytes) -> bytes:
-        """Return the bytes of a topology unit, decompressed if they are deflated.
-
-        Raises `PayloadError` once all such bytes of the stream exceed the limit on output.
-
-        Args:
-            compression_format: The element topology_compression_format.
-            data: The bytes as coded.
-        """
-        data = inflate(data, self.options.limits) if compression_format == DEFLATE else data
-        self.spent += len(data)
-        if self.spent > self.options.limits.total_bytes:
-            raise PayloadError("limits", f"more than {self.options.limits.total_bytes} bytes of output")
-        return data
 
     def _take_or_pass_over(self, unit: Unit) -> None:
         """Take in one unit; pass it over after an error if the watcher allows."""
@@ -315,7 +328,7 @@ class Driver:
     @property
     def model(self) -> BaseModel | None:
         """The model after the stream; None unless the options name a base model."""
-        return None if self._model is None else self._model.model(self.topology, self.quantization_data)
+        return None if self._model is None else self._model.model(self.opened.topology, self.opened.quantization_data)
 
     @property
     def differences(self) -> tuple[str, ...]:
@@ -346,9 +359,9 @@ class Driver:
 
         Its ids, and those of differences, are noted. Raises `StreamError`.
         """
-        self.spent += sum(8 * prod(part.dimensions) for part in coded_parts(header)) // (2 if header.data_format is None else 1)
+        self.opened.spent += sum(8 * prod(part.dimensions) for part in coded_parts(header)) // (2 if header.data_format is None else 1)
         most = self.options.limits.total_bytes
-        self._require(unit, "limits", self.spent <= most, f"more than {most} bytes of output", "tensor_dimensions")
+        self._require(unit, "limits", self.opened.spent <= most, f"more than {most} bytes of output", "tensor_dimensions")
         within = 8 * prod(filter(None, header.dimensions)) <= MOST_BYTES
         self._require(unit, "limits", within, f"no array has the dimensions {header.dimensions}", "tensor_dimensions")
         in_time = time.monotonic() - self._start < self.options.limits.seconds

@@ -64,7 +64,7 @@ FUNCTIONS: Final[dict[str, tuple[str, ...]]] = {
         "coded_parts", "coding_of", "expected_entry_points", "DataUnitDecoder.tensors", "DataUnitDecoder._parts",
         "DataUnitDecoder._values", "DataUnitDecoder._codeword", "DataUnitDecoder._check_end", "mapped",
     ),
-    "driver": ("Driver._open_quantization", "Driver._inflated", "Driver._take", "Driver._admit"),
+    "driver": ("OpenedData.open_quantization", "OpenedData._inflated", "Driver._take", "Driver._admit"),
     "decoder": ("Collector.tensors",),
     "topology.content": ("inflate",),
 }  # fmt: skip

@@ -68,7 +68,7 @@ UNCERTIFIED_FUNCTIONS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "the descriptor of topology_data and quantization_data is disputed": (
         "nnr_topology_unit_header", "nnr_quantization_unit_header", "nnr_topology_unit_payload", "nnr_quantization_unit_payload",
-        "payload_rules", "inflate", "Driver._open_quantization", "Driver._inflated", "Driver._take",
+        "payload_rules", "inflate", "OpenedData.open_quantization", "OpenedData._inflated", "Driver._take",
     ),
 }  # fmt: skip
 """Functions and tables that implement facts which no certified vector may rest on, by these facts.

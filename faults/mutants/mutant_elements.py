@@ -100,7 +100,7 @@ FUNCTIONS: Final = {
     "reset_contexts": "shift_parameter_ids",
     "doubled": "dq_flag",
     "inflate": "topology_compression_format",
-    "Driver._inflated": "topology_compression_format",
+    "OpenedData._inflated": "topology_compression_format",
     "check_tca_of_raw_float": "temporal_context_modeling_flag",
     "first_tensor_dimension_shift": "first_tensor_dimension_shift",
     "hist_dep_sig_prob_enabled_flag": "hist_dep_sig_prob_enabled_flag",

@@ -162,7 +162,10 @@ class Enforcement:
         It is kept if this is lenient and the rule's policy is ``may``.
         """
         if RULES[error.rule].policy is Policy.MUST or not self.lenient:
-            raise error
+            try:
+                raise error
+            finally:
+                del error  # Its traceback holds this frame: a cycle would keep the decoded tensors.
         self._reports.append(error)
 
     def section(self) -> "Enforcement":

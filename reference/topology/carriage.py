@@ -57,7 +57,7 @@ def split_stream(stream: bytes) -> tuple[Carriage, Topology | None]:
     """
     driver = Driver(stream, values=False)
     sets, units, holders = bytearray(), dict[str, bytes](), dict[str, str]()
-    begun, before = b"", driver.topology
+    begun, before = b"", driver.opened.topology
     for unit in driver.units():
         begun += stream[unit.offset : unit.offset + unit.size]
         if not unit.complete:
@@ -68,10 +68,10 @@ def split_stream(stream: bytes) -> tuple[Carriage, Topology | None]:
             holders |= dict.fromkeys(names, names[0])
         elif unit.unit_type == NNR_LPS or units:
             raise EncodeError(f"unit {unit.number}: a container has no order, so only data units can follow the parameter sets")
-        elif driver.topology is before:
+        elif driver.opened.topology is before:
             sets += begun
-        begun, before = b"", driver.topology
-    return Carriage(bytes(sets), units, holders), driver.topology
+        begun, before = b"", driver.opened.topology
+    return Carriage(bytes(sets), units, holders), driver.opened.topology
 
 
 def join_stream(carriage: Carriage, topology: Topology | None) -> bytes:

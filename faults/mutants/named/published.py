@@ -320,7 +320,7 @@ FAULTS: Final = (
         "deflate-ignored",
         "A deflated topology is given out as carried.",
         ("topology_compression_format",),
-        (Edit("driver", "Driver._inflated", "inflate(data, self.options.limits) if compression_format == DEFLATE else data", "data"),),
+        (Edit("driver", "OpenedData._inflated", "inflate(data, self.limits) if compression_format == DEFLATE else data", "data"),),
         level=Level.DISPUTED,
     ),
     NamedFault(
