@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -177,6 +178,10 @@ def session_streams(weights: int) -> tuple[list[bytes], float]:
     return streams, seconds
 
 
+def _model_after(stream: bytes, base: BaseModel | None) -> BaseModel | None:
+    return decode(stream, base=base).model
+
+
 def measure_session(weights: int) -> SessionPoint:
     """Measure one session in this process."""
     warm_up: BaseModel | None = BaseModel()
@@ -187,9 +192,7 @@ def measure_session(weights: int) -> SessionPoint:
     base: BaseModel | None = BaseModel()
     seconds, peak = [], 0.0
     for stream in streams:
-        decoded, taken, peak = peak_of(lambda stream=stream, base=base: decode(stream, base=base))
-        base = decoded.model
-        del decoded
+        base, taken, peak = peak_of(partial(_model_after, stream, base))
         seconds.append(taken)
     kept = resident("VmRSS") - before
     return SessionPoint(weights, seconds[0], seconds[-1], encode_seconds, peak, kept, len(streams[-1]) / MIB)
