@@ -6,6 +6,7 @@ from typing import Final
 from nnc_conformance.reports.changes import Since
 from nnc_conformance.reports.tally import OutcomeTally, Tone
 from nnc_conformance.reports.target import TargetFigures
+from nnc_conformance.storage.vector import Edition
 from nnc_conformance.suites.results.answers import AccuracyRow, Distance
 from nnc_conformance.suites.results.fault_location import FaultLocation
 from nnc_conformance.suites.results.result import CaseResult, DecoderIdentity, SuiteIdentity, Verdict
@@ -180,6 +181,11 @@ class Report:
     targets: tuple[TargetFigures, ...] = ()
     not_selected: tuple[int, ...] = ()
     not_run: tuple[str, ...] = ()
+
+    @property
+    def editions(self) -> tuple[Edition, ...]:
+        """The editions of the standard that the cases test, oldest first."""
+        return tuple(sorted({case.result.tested_edition for case in self.cases}))
 
     @property
     def selection(self) -> tuple[str, ...]:

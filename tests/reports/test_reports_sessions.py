@@ -38,6 +38,11 @@ def test_figures_are_given_for_each_edition() -> None:
     assert all(group.field != "edition" for group in first.groups)
 
 
+def test_the_head_of_the_page_names_the_editions() -> None:
+    assert "<span>ISO/IEC 15938-17:2022 and 2024</span>" in render_html(REPORT)
+    assert "<span>ISO/IEC 15938-17:2022</span>" in render_html(build_report([loaded("now", document(case("single")))]))
+
+
 def test_text_reports_name_the_step() -> None:
     assert "step 1: tensor 'w'" in render_markdown(REPORT)
     junit = render_junit(REPORT)
