@@ -288,7 +288,7 @@ def command(
                 model.parameters,
                 base=session.model if session is not None and bases else None,
                 topology=model.topology if session is None else topology_of_update(model, session.model, str(source)),
-                quantization_data=model.quantization if session is None else quantization_of_update(model, session.model),
+                quantization_data=model.quantization if session is None else quantization_of_update(model, session.model, str(source)),
                 options=choice.options,
                 interpretation=None if session is None else session.interpretation,
                 threads=threads,

@@ -36,6 +36,8 @@ from nnc_conformance.storage.tensor_types import DTYPE_NAMES, DTYPES, MAX_RANK, 
 
 TYPES_ENTRY: Final = f"{CARRIAGE_ENTRY}_tensors"
 PLAIN_ENTRY: Final = f"{CARRIAGE_ENTRY}_plain"
+NO_TYPES: Final = Topology(NNR_TPL_UNREC, f'{{"{TYPES_ENTRY}":{{}}}}\0'.encode())
+"""A topology that states no type and carries no tensor, in place of one that does."""
 TensorType = tuple[np.dtype[Any], tuple[int, ...]]
 """Element type and shape of a tensor."""
 
@@ -95,6 +97,11 @@ def typed_topology(parameters: Mapping[str, np.ndarray], plain: Mapping[str, np.
     return Topology(NNR_TPL_UNREC, json.dumps(content, sort_keys=True, separators=(",", ":")).encode() + b"\0")
 
 
+def states_types(topology: Topology | None) -> bool:
+    """Return whether a topology is of the kind that `typed_topology` makes."""
+    return topology is not None and topology.storage_format == NNR_TPL_UNREC and topology.data.startswith(b'{"nnr_')
+
+
 def with_types(carried: Carried, topology: Topology | None) -> Carried:
     """Add the types and tensors that a decoded stream's `typed_topology` states.
 
@@ -102,7 +109,7 @@ def with_types(carried: Carried, topology: Topology | None) -> Carried:
 
     Raises `ModelError` for one that cannot be read.
     """
-    if topology is None or topology.storage_format != NNR_TPL_UNREC or not topology.data.startswith(b'{"nnr_'):
+    if topology is None or not states_types(topology):
         return carried
     try:
         content = json.loads(topology.data.removesuffix(b"\0"))

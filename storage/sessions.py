@@ -21,6 +21,7 @@ from nnc_conformance.reference.syntax.structures.unit import NNR_STR
 from nnc_conformance.reference.topology.content import Topology
 from nnc_conformance.reference.updates.base_model import BaseModel
 from nnc_conformance.reference.updates.finishing import final_parameters
+from nnc_conformance.storage.carriage_files import NO_TYPES, states_types
 from nnc_conformance.storage.inputs import read_bytes
 from nnc_conformance.storage.model_files import GRAPH_FORMATS, Model, read_stream, refuse_no_stream
 from nnc_conformance.storage.state_files import STATE_SUFFIX, SessionState, StateError, is_state, parse_state, staged_state
@@ -262,7 +263,8 @@ def steps_of(
 def topology_of_update(model: Model, base: BaseModel, name: str) -> Topology | None:
     """Return the topology that an update has to carry; None for none.
 
-    It is that of the new model, if it differs from the base model's.
+    It is that of the new model, if it differs from the base model's. A model that needs no types
+    ends those of the base model with an empty topology.
 
     Args:
         model: The new model.
@@ -273,13 +275,18 @@ def topology_of_update(model: Model, base: BaseModel, name: str) -> Topology | N
         SessionError: The new model lacks tensors of the base model, or has a graph of another
             format.
     """
-    missing = [known for known in base.parameters if known not in model.parameters]
+    held = {*model.parameters, *model.plain, *model.unchanged}
+    missing = [known for known in base.parameters if known not in held]
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         detail = "an update cannot remove tensors; encode the model without --base"
         raise SessionError(f"{name} lacks {missing[0]!r}{more} of the base model: {detail}")
-    if model.topology is None or base.topology is None or model.topology == base.topology:
-        return None if model.topology == base.topology else model.topology
+    if model.topology == base.topology:
+        return None
+    if model.topology is None:
+        return NO_TYPES if states_types(base.topology) else None
+    if base.topology is None:
+        return model.topology
     formats = dict(GRAPH_FORMATS.values())
     new, old = (formats.get(topology.storage_format, "another format") for topology in (model.topology, base.topology))
     if new != old:
@@ -287,11 +294,20 @@ def topology_of_update(model: Model, base: BaseModel, name: str) -> Topology | N
     return model.topology
 
 
-def quantization_of_update(model: Model, base: BaseModel) -> Topology | None:
+def quantization_of_update(model: Model, base: BaseModel, name: str) -> Topology | None:
     """Return the quantization data that an update has to carry, None for none.
 
     They are those of the new model, unless the base model has the same.
+
+    Args:
+        model: The new model.
+        base: The model that the decoder has.
+        name: The new model's name in messages.
+
+    Raises `SessionError` for a graph without the quantization data that the base model has.
     """
+    if model.topology is not None and model.quantization is None and base.quantization_data is not None:
+        raise SessionError(f"{name} lacks the quantization of the base model: an update cannot remove it; encode the model without --base")
     return None if model.quantization == base.quantization_data else model.quantization
 
 

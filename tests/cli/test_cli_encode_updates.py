@@ -122,6 +122,48 @@ def test_removed_tensors_are_refused_and_added_ones_sent() -> None:
     assert near("out.safetensors", more)
 
 
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        (np.array([1 << 40]), np.array([5])),
+        (np.array([5]), np.array([1 << 40])),
+        (np.zeros((0, 3), np.float32), np.full((2, 3), 0.5, np.float32)),
+        (np.full((2, 3), 0.5, np.float32), np.zeros((0, 3), np.float32)),
+        (np.array([0.5]), np.array([0.1])),
+        (np.array([1, 2], np.uint8), np.array([1.5, 2.25], np.float32)),
+        (np.array([1.5, 2.25], np.float16), np.array([1.5, 2.0625], np.float32)),
+        (np.array([True, False]), np.array([7, -7], np.int32)),
+    ],
+)
+def test_a_tensor_may_become_codable_or_not_or_lose_its_stated_type(first: np.ndarray, then: np.ndarray) -> None:
+    """Types and values that the base model's topology states must not outlive it."""
+    weights = model(0)["w"]
+    for number, values in enumerate((first, then, first)):
+        save_file({"w": weights, "t": values}, f"{number}.safetensors")
+    nnc("encode", "0.safetensors", "0.nnr", "--exact", "t")
+    nnc("encode", "--base", "0.nnr", "1.safetensors", "1.nnr", "--exact", "t")
+    nnc("encode", "--base", "0.nnr", "--base", "1.nnr", "2.safetensors", "2.nnr", "--exact", "t")
+    for streams, values in ((("0.nnr", "1.nnr"), then), (("0.nnr", "1.nnr", "2.nnr"), first)):
+        nnc("decode", *streams, "out.safetensors")
+        found = load_file("out.safetensors")
+        assert found.keys() == {"w", "t"}
+        assert (found["t"].dtype, found["t"].tolist()) == (values.dtype, values.tolist())
+
+
+def test_an_integer_of_a_graph_may_outgrow_a_data_unit() -> None:
+    value = lambda name: helper.make_tensor_value_info(name, TensorProto.INT64, [1])  # noqa: E731
+    counts = (5, 1 << 40, 6)
+    for number, count in enumerate(counts):
+        count_of = [numpy_helper.from_array(np.array([count]), "n")]
+        graph = helper.make_graph([helper.make_node("Add", ["x", "n"], ["y"])], "g", [value("x")], [value("y")], count_of)
+        onnx.save(helper.make_model(graph), f"{number}.onnx")
+        bases = [word for each in range(number) for word in ("--base", f"{each}.nnr")]
+        nnc("encode", *bases, f"{number}.onnx", f"{number}.nnr")
+        nnc("decode", *(f"{each}.nnr" for each in range(number + 1)), f"out-{number}.onnx")
+        (found,) = onnx.load(f"out-{number}.onnx").graph.initializer
+        assert numpy_helper.to_array(found).tolist() == [count]
+
+
 def test_a_changed_graph_travels_along() -> None:
     weights = np.random.default_rng(1).standard_normal((4, 4)).astype(np.float32)
     onnx_file("0.onnx", weights)
@@ -177,6 +219,16 @@ def test_nnef_models_are_updated_and_written_whole() -> None:
         assert (out / "graph.nnef").read_bytes() == Path(f"{last}.nnef", "graph.nnef").read_bytes()
         assert np.abs(read_tensor((out / "w.dat").read_bytes(), "w") - weights - 0.1 * last).max() < 0.02
         assert (out / "c.dat").exists() == (last == 2)
+
+
+def test_a_graph_that_loses_its_quantization_is_refused() -> None:
+    weights = np.random.default_rng(1).standard_normal((4, 4)).astype(np.float32)
+    for number in range(2):
+        nnef_folder(f"{number}.nnef", weights)
+    Path("0.nnef", "graph.quant").write_text('"w": linear_quantize(min = -1.0, max = 1.0, bits = 8);\n')
+    nnc("encode", "0.nnef", "0.nnr")
+    refused = nnc("encode", "--base", "0.nnr", "1.nnef", "1.nnr", code=2)
+    assert "1.nnef lacks the quantization of the base model: an update cannot remove it; encode the model without --base" in refused
 
 
 def test_a_graph_of_another_format_and_a_lost_tensor_are_refused_with_a_remedy() -> None:
