@@ -1,23 +1,28 @@
 """Measure how well `explain` finds the faults of unknown decoders; writes docs/diagnosis.md.
 
-    python benchmarks/diagnosis.py [--journal FILE] [--page FILE]
+    python benchmarks/diagnosis.py [--edition YEAR] [--journal FILE] [--page FILE]
 
-There are three measurements, each of seeded bugs in the reference decoder. Bugs written without
-knowledge of the catalogue (`seeded_bugs`) are explained with the whole catalogue. Mutants of a held
-out third, by the hash of their ids, are explained with a catalogue without that third. And entries
-of the coder's tables get another value. The exit code is 1 if too few bugs are explained.
+There are four measurements, each of seeded bugs in the reference decoder. Bugs of each edition,
+written without knowledge of the catalogue (`seeded_bugs`, `seeded_bugs_2024`), are explained with
+the whole catalogue. In the first edition, mutants of a held out third, by the hash of their ids,
+are explained with a catalogue without that third, and entries of the coder's tables get another
+value. ``--edition`` measures one edition, and keeps what the page says of the other. The exit code
+is 1 if too few bugs are explained.
 """
 
 import argparse
 import hashlib
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import zip_longest
 from pathlib import Path
+from typing import Final
 
-from seeded_bugs import BUGS
+import seeded_bugs
+import seeded_bugs_2024
 
 from nnc_conformance.faults.diagnosis.cause import Cause, all_causes
 from nnc_conformance.faults.diagnosis.evidence import is_small
@@ -27,7 +32,7 @@ from nnc_conformance.faults.diagnosis.simulation import SymptomCache, faulty_dec
 from nnc_conformance.faults.diagnosis.symptom import symptom_of
 from nnc_conformance.faults.diagnosis.weights import EFFORT
 from nnc_conformance.faults.mutants.entries import entry, entry_places, is_entry, usual_value
-from nnc_conformance.faults.mutants.fault import UNCHECKED_ENTRY_POINTS
+from nnc_conformance.faults.mutants.fault import UNCHECKED_ENTRY_POINTS, NamedFault
 from nnc_conformance.faults.mutants.mutated_decoder import prepare
 from nnc_conformance.faults.mutants.named.catalogue import mutant_of
 from nnc_conformance.faults.mutants.patch import lines_of
@@ -35,25 +40,22 @@ from nnc_conformance.faults.mutants.values import TABLES, Value
 from nnc_conformance.faults.score.trial_vectors import TracedVector, TrialVector, traced
 from nnc_conformance.reference.entropy.kernel_tables import STATES
 from nnc_conformance.reference.errors import ModelError
+from nnc_conformance.reference.syntax.elements import FIRST_EDITION, SECOND_EDITION
 from nnc_conformance.storage.suite_folder import StoredVector, built_in_root, load_suite
-from nnc_conformance.storage.vector import Level, Vector
+from nnc_conformance.storage.vector import EDITIONS, Edition, Level, Vector
 from nnc_conformance.suites.results.outcomes import OUTCOMES
 from nnc_conformance.suites.results.result import CaseResult
 
-LEVELS = (Level.CORE, Level.FULL, Level.NEGATIVE)
-"""Levels of the vectors that are used."""
 PARTS = 3
 """Parts that the mutants are divided into."""
 HELD_OUT = 0
 """The part that is held out."""
-BUGS_IN_ALL = 40
-"""Bugs of each of the first two measurements."""
+HELD_BUGS = 40
+"""Mutants of the held out part that are measured."""
 ENTRIES_IN_ALL = 20
 """Entries of the tables that are measured."""
 FARTHEST = 20
 """Greatest difference of a wrong entry."""
-ELEMENT_MARK, CAUSE_MARK = 34, 28
-"""Bugs whose element must be right, and whose cause must be right."""
 FEWEST_FAILING = 1
 """Cases that a bug must fail to be measured."""
 SECONDS = 3600.0
@@ -62,6 +64,68 @@ SHRUNK, SMALL_ENOUGH, LARGEST_SHRUNK, LOOKED_AT = 10, 200, 1000, 25
 """Failures to shrink; bytes above which a stream is shrunk, and of the largest; vectors to try."""
 SHRINK_SECONDS = 60.0
 """Seconds that shrinking one stream may take."""
+
+
+@dataclass(frozen=True)
+class BlindBugs:
+    """The measurement of one edition by bugs that were written without the catalogue.
+
+    Args:
+        edition: The edition, whose causes are the catalogue.
+        name: The edition's name.
+        module: The module that holds the bugs.
+        bugs: The bugs, in their order.
+        count: How many are measured.
+        element_mark: Bugs whose element must be right.
+        cause_mark: Bugs whose cause must be right.
+        levels: Levels of the vectors that a decoder runs on, which are those of all editions up to
+            this one.
+        lines: Lines that the decoder without a bug executes for these vectors at most.
+        note: What the page says of the bugs, besides.
+    """
+
+    edition: Edition
+    name: str
+    module: str
+    bugs: tuple[NamedFault, ...]
+    count: int
+    element_mark: int
+    cause_mark: int
+    levels: tuple[Level, ...]
+    lines: int
+    note: str
+
+
+BLIND: Final = {
+    FIRST_EDITION: BlindBugs(
+        FIRST_EDITION,
+        "first edition",
+        "seeded_bugs",
+        seeded_bugs.BUGS,
+        40,
+        34,
+        28,
+        (Level.CORE, Level.FULL, Level.NEGATIVE),
+        EFFORT.lines,
+        """The bugs of an earlier such author showed what to
+improve (29 of 40 causes, 32 of 40 elements were right); they are part of the catalogue (`faults/mutants/named/implementers.py`).""",
+    ),
+    SECOND_EDITION: BlindBugs(
+        SECOND_EDITION,
+        "second edition",
+        "seeded_bugs_2024",
+        seeded_bugs_2024.BUGS,
+        20,
+        17,
+        14,
+        (Level.CORE, Level.NEGATIVE),
+        200_000,
+        """All were written
+before the first of them was explained. A run has the vectors of both editions. It does not count a wrong model after a step, so that
+bugs which show in nothing else are left out.""",
+    ),
+}
+"""The measurement of each edition."""
 
 
 def digest(text: str) -> int:
@@ -123,10 +187,15 @@ class ShrunkFailure:
     after: int
 
 
-def small_vectors(vectors: Mapping[str, StoredVector]) -> list[TracedVector]:
-    """Select small vectors; faulty decoders run on them uncompiled."""
-    found = traced([TrialVector.of(stored) for stored in vectors.values() if is_small(stored)])
-    return [one for one in found if one.executed.count <= EFFORT.lines]
+def small_vectors(vectors: Mapping[str, StoredVector], lines: int, jobs: int) -> list[TracedVector]:
+    """Select small vectors; faulty decoders run on them uncompiled.
+
+    Args:
+        lines: Lines that the decoder without a bug executes for them at most.
+        jobs: Vectors to trace in parallel.
+    """
+    found = traced([TrialVector.of(stored) for stored in vectors.values() if is_small(stored)], jobs)
+    return [one for one in found if one.executed.count <= lines]
 
 
 def same_cause(bug: Cause, cause: Cause) -> bool:
@@ -170,9 +239,9 @@ def detected(bugs: Iterable[SeededBug], count: int, trials: Sequence[TracedVecto
             return
 
 
-def independent_bugs() -> list[SeededBug]:
-    """Return the bugs of `seeded_bugs` in their order."""
-    return [SeededBug(Cause(mutant_of(fault)), fault.elements) for fault in BUGS]
+def independent_bugs(blind: BlindBugs) -> list[SeededBug]:
+    """Return the bugs of an edition in their order."""
+    return [SeededBug(Cause(mutant_of(fault)), fault.elements) for fault in blind.bugs]
 
 
 def mutants_of(parts: Sequence[int]) -> list[SeededBug]:
@@ -232,7 +301,7 @@ def explain_bug(
 ) -> BugResult:
     """Explain a bug by its smallest failing case."""
     failing = [case for case in results if OUTCOMES[case.outcome].fails]
-    asked = min(failing, key=lambda case: (vectors[case.vector].vector.steps[-1].stream.size, case.vector))
+    asked = min(failing, key=lambda case: (vectors[case.vector].stream_bytes, case.vector))
     common, others = [[cause for cause in catalogue if cause.named is named] for named in (True, False)]
     explained = explain(results, vectors, asked, common=common, others=others, symptoms=memory, seconds=SECONDS)
     reasons = [why_right(bug.cause, one.cause, results, trials) for one in explained.causes]
@@ -279,6 +348,33 @@ def shrunk(bugs: Sequence[SeededBug], vectors: Mapping[str, StoredVector], count
             return
 
 
+SECTION = """## {bugs} seeded bugs of the {edition} that were not used to build it
+
+| | right | of | required |
+|---|---|---|---|
+| an element among the three that are named | **{elements}** | {bugs} | {element_mark} |
+| the element named first | {first_element} | {bugs} | - |
+| a cause among the first three | **{causes}** | {bugs} | {cause_mark} |
+| the first cause | {first} | {bugs} | - |
+
+The bugs (`benchmarks/{module}.py`) are plausible mistakes of implementers. Their author wrote them from the facts of the
+standard and the source of the decoder, without knowledge of the catalogue of causes or its ranking; {several} of them change several
+places or lines. These are the first {bugs} that some, but not all, of the {vectors} smaller vectors of {levels}
+detect. `explain` uses its whole catalogue, in which nothing was changed for them. {note}
+
+An element is right if the author of the bug lists it. A cause is right if it changes a line that the bug changes, or gives the same
+outputs as the bug on all {vectors} vectors, so that outputs cannot distinguish them.
+
+Of the right causes {statement} change the same statement and {output} give the same output everywhere. In {exact} cases the first
+cause did exactly the same as the decoder in everything that was tried.
+
+| bug | what it does | cases failed | element | right one of those named | right cause | first cause named | fit |
+|---|---|---|---|---|---|---|---|
+{rows}
+
+"""
+"""What the page says of the blind bugs of one edition."""
+
 PAGE = """# Diagnosis
 
 `nnc-conformance explain RESULTS CASE` finds the first symbol that the decoder must have got wrong in a failing case, the bins
@@ -294,32 +390,7 @@ failing case, while every passing case passes.
 
 This page is written by `python benchmarks/diagnosis.py`.
 
-## {bugs} seeded bugs that were not used to build it
-
-| | right | of | required |
-|---|---|---|---|
-| an element among the three that are named | **{elements}** | {bugs} | {element_mark} |
-| the element named first | {first_element} | {bugs} | - |
-| a cause among the first three | **{causes}** | {bugs} | {cause_mark} |
-| the first cause | {first} | {bugs} | - |
-
-The bugs (`benchmarks/seeded_bugs.py`) are plausible mistakes of implementers. Their author wrote them from the facts of the
-standard and the source of the decoder, without knowledge of the catalogue of causes or its ranking; {several} of them change several
-places or lines. These are the first {bugs} that some, but not all, of the {vectors} smaller vectors of core, full and negative
-detect. `explain` uses its whole catalogue, in which nothing was changed for them. The bugs of an earlier such author showed what to
-improve (29 of 40 causes, 32 of 40 elements were right); they are part of the catalogue (`faults/mutants/named/implementers.py`).
-
-An element is right if the author of the bug lists it. A cause is right if it changes a line that the bug changes, or gives the same
-outputs as the bug on all {vectors} vectors, so that outputs cannot distinguish them.
-
-Of the right causes {statement} change the same statement and {output} give the same output everywhere. In {exact} cases the first
-cause did exactly the same as the decoder in everything that was tried.
-
-| bug | what it does | cases failed | element | right one of those named | right cause | first cause named | fit |
-|---|---|---|---|---|---|---|---|
-{rows}
-
-## {held_bugs} mutants that the catalogue lacks
+{first_edition}{second_edition}## {held_bugs} mutants that the catalogue lacks
 
 | | right | of |
 |---|---|---|
@@ -361,7 +432,8 @@ tried, it names the one closest to the right value.
 ## Ten seeded failures, shrunk
 
 `nnc-conformance shrink STREAM --decoder D` removes units, tensors, dimensions, tools and values as long as the decoder fails in
-the same way. Of the bugs above, these are the first ten that fail one of {looked_at} core vectors of {small} to {largest} bytes:
+the same way. Of the bugs of the first edition above, these are the first ten that fail one of {looked_at} core vectors of {small} to
+{largest} bytes:
 
 | bug | vector | failure | bytes | shrunk |
 |---|---|---|---|---|
@@ -407,25 +479,55 @@ def tally(lines: Sequence[BugResult]) -> dict[str, int]:
     }
 
 
-def page(
-    lines: Sequence[BugResult], held: Sequence[BugResult], entry_lines: Sequence[BugResult], small: Sequence[ShrunkFailure], vectors: int
-) -> str:
-    """Write the page in Markdown."""
+def section(blind: BlindBugs, lines: Sequence[BugResult], vectors: int) -> str:
+    """Write what the page says of the bugs of one edition.
+
+    Args:
+        lines: Their results.
+        vectors: Number of the vectors that the bugs ran on.
+    """
     why = [line.why for line in lines if line.cause_place]
-    edits = {fault.name: fault.edits for fault in BUGS}
+    edits = {fault.name: fault.edits for fault in blind.bugs}
+    *others, last = (level.value for level in blind.levels)
+    return SECTION.format(
+        **tally(lines), edition=blind.name, module=blind.module, vectors=vectors, levels=f"{', '.join(others)} and {last}", note=blind.note,
+        element_mark=blind.element_mark, cause_mark=blind.cause_mark,
+        several=sum(len(edits[line.bug]) > 1 or "\n" in edits[line.bug][0].new for line in lines),
+        statement=why.count("same statement"), output=why.count("same output everywhere"), exact=sum(line.exact for line in lines),
+        rows=rows(lines),
+    )  # fmt: skip
+
+
+def page(
+    sections: Mapping[Edition, str], held: Sequence[BugResult], entry_lines: Sequence[BugResult], small: Sequence[ShrunkFailure]
+) -> str:
+    """Write the page in Markdown, with a section for each edition."""
     return PAGE.format(
-        **tally(lines), **{f"held_{name}": count for name, count in tally(held).items()},
+        first_edition=sections[FIRST_EDITION], second_edition=sections[SECOND_EDITION],
+        **{f"held_{name}": count for name, count in tally(held).items()},
         **{f"entry_{name}": count for name, count in tally(entry_lines).items()}, entry_rows=rows(entry_lines), farthest=FARTHEST,
         entry_values=sum(line.cause_place == 1 and line.why == "the entry and its value" for line in entry_lines),
         last=EFFORT.last, further=EFFORT.further, finalists=EFFORT.finalists, failing=EFFORT.failing, passing=EFFORT.passing,
-        held_out=HELD_OUT, parts=PARTS,
-        vectors=vectors, element_mark=ELEMENT_MARK, cause_mark=CAUSE_MARK,
-        several=sum(len(edits[line.bug]) > 1 or "\n" in edits[line.bug][0].new for line in lines),
-        statement=why.count("same statement"), output=why.count("same output everywhere"), exact=sum(line.exact for line in lines),
-        rows=rows(lines), held_rows=rows(held), looked_at=LOOKED_AT, small=SMALL_ENOUGH, largest=LARGEST_SHRUNK,
+        held_out=HELD_OUT, parts=PARTS, held_rows=rows(held), looked_at=LOOKED_AT, small=SMALL_ENOUGH, largest=LARGEST_SHRUNK,
         shrunk="\n".join(f"| `{one.bug}` | {one.vector} | {one.failure} | {one.before} | {one.after} |" for one in small),
         below=sum(one.after < SMALL_ENOUGH for one in small), shrunk_count=len(small),
     )  # fmt: skip
+
+
+def section_of(text: str, edition: Edition) -> str:
+    """Return the section of a page on the bugs of an edition; empty if it has none."""
+    heading = rf"## \d+ seeded bugs of the {BLIND[edition].name} "
+    return next((part for part in re.split(r"(?m)^(?=## )", text) if re.match(heading, part)), "")
+
+
+def with_section(text: str, edition: Edition, new: str) -> str:
+    """Return a page with a new section on the bugs of an edition, and nothing else changed.
+
+    It stands in the place of the old one, or after that of the first edition.
+    """
+    old = section_of(text, edition)
+    first = section_of(text, FIRST_EDITION)
+    return text.replace(old, new) if old else text.replace(first, first + new)
 
 
 def measure(
@@ -446,6 +548,21 @@ def measure(
     return tried_bugs, lines
 
 
+def measured_blind(blind: BlindBugs, memory: SymptomCache) -> tuple[str, list[SeededBug], dict[str, int]]:
+    """Measure the bugs of an edition; return its section, the bugs, and how many are right."""
+    vectors = vectors_of(blind)
+    trials = small_vectors(vectors, blind.lines, memory.jobs)
+    causes = list(all_causes(blind.edition).values())
+    bugs, lines = measure(detected(independent_bugs(blind), blind.count, trials), causes, vectors, memory, trials)
+    return section(blind, lines, len(trials)), bugs, tally(lines)
+
+
+def vectors_of(blind: BlindBugs) -> dict[str, StoredVector]:
+    """Return the vectors that a decoder of an edition runs on, by id."""
+    suite = load_suite(built_in_root(), levels=blind.levels, verify=False)
+    return {stored.vector.id: stored for stored in suite.vectors if stored.vector.edition <= blind.edition}
+
+
 def main() -> int:
     """Measure, write the page, and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -454,28 +571,70 @@ def main() -> int:
     default_page = Path(__file__).parents[1] / "docs" / "diagnosis.md"
     parser.add_argument("--page", type=Path, metavar="FILE", default=default_page, help="page to write (default %(default)s)")
     parser.add_argument(
+        "--edition", type=int, choices=EDITIONS, metavar="YEAR", help="measure this edition only, and keep what the page says of the other"
+    )
+    parser.add_argument(
         "--develop", type=int, default=0, metavar="N", help="only measure N bugs of the parts that are not held out; write no page"
     )
     options = parser.parse_args()
     memory = SymptomCache(options.journal, jobs=options.jobs)
-    suite = load_suite(built_in_root(), levels=LEVELS, verify=False)
-    vectors = {stored.vector.id: stored for stored in suite.vectors if isinstance(stored.vector, Vector)}
     prepare()
-    trials = small_vectors(vectors)
-    causes = list(all_causes().values())
-    without = [cause for cause in causes if cause.named or part_of(cause.id) != HELD_OUT]
+    editions: tuple[Edition, ...] = EDITIONS if options.edition is None else (options.edition,)
     if options.develop:
-        parts = [part for part in range(PARTS) if part != HELD_OUT]
-        measure(detected(mutants_of(parts), options.develop, trials), without, vectors, memory, trials)
+        develop(options.develop, memory)
         return 0
-    bugs, lines = measure(detected(independent_bugs(), BUGS_IN_ALL, trials), causes, vectors, memory, trials)
-    _, held = measure(detected(mutants_of([HELD_OUT]), BUGS_IN_ALL, trials), without, vectors, memory, trials)
+    found = {edition: measured_blind(BLIND[edition], memory) for edition in editions}
+    sections = {edition: made for edition, (made, _, _) in found.items()}
+    kept = True
+    if FIRST_EDITION in editions:
+        before = options.page.read_text() if options.page.exists() else ""
+        others = {edition: section_of(before, edition) for edition in EDITIONS}
+        text, kept = mutants_and_entries({**others, **sections}, found[FIRST_EDITION][1], memory)
+    else:
+        text = with_section(options.page.read_text(), SECOND_EDITION, sections[SECOND_EDITION])
+    options.page.write_text(text)
+    marks = [(right, BLIND[edition]) for edition, (_, _, right) in found.items()]
+    enough = all(right["elements"] >= blind.element_mark and right["causes"] >= blind.cause_mark for right, blind in marks)
+    return 0 if enough and kept else 1
+
+
+def develop(count: int, memory: SymptomCache) -> None:
+    """Measure mutants of the parts that are not held out.
+
+    Args:
+        count: Number of the mutants.
+        memory: What causes are known to do.
+    """
+    vectors, trials, without = of_first_edition(memory)
+    parts = [part for part in range(PARTS) if part != HELD_OUT]
+    measure(detected(mutants_of(parts), count, trials), without, vectors, memory, trials)
+
+
+def of_first_edition(memory: SymptomCache) -> tuple[dict[str, StoredVector], list[TracedVector], list[Cause]]:
+    """Return the vectors of the first edition, the small ones, and the catalogue without the held out part."""
+    blind = BLIND[FIRST_EDITION]
+    vectors = vectors_of(blind)
+    without = [cause for cause in all_causes().values() if cause.named or part_of(cause.id) != HELD_OUT]
+    return vectors, small_vectors(vectors, blind.lines, memory.jobs), without
+
+
+def mutants_and_entries(sections: Mapping[Edition, str], bugs: Sequence[SeededBug], memory: SymptomCache) -> tuple[str, bool]:
+    """Measure held out mutants and wrong entries, and shrink failures.
+
+    Return the page, and whether enough failures were shrunk.
+
+    Args:
+        sections: The page's sections on the bugs of each edition.
+        bugs: The bugs whose failures are shrunk.
+        memory: What causes are known to do.
+    """
+    vectors, trials, without = of_first_edition(memory)
+    causes = list(all_causes().values())
+    _, held = measure(detected(mutants_of([HELD_OUT]), HELD_BUGS, trials), without, vectors, memory, trials)
     _, entry_lines = measure(detected(entries_drawn(), ENTRIES_IN_ALL, trials), causes, vectors, memory, trials)
-    small = list(shrunk(bugs, vectors, SHRUNK))
-    options.page.write_text(page(lines, held, entry_lines, small, len(trials)))
+    small = list(shrunk(bugs, {name: stored for name, stored in vectors.items() if isinstance(stored.vector, Vector)}, SHRUNK))
     kept = len(small) == SHRUNK and all(one.after < SMALL_ENOUGH for one in small)
-    right = tally(lines)
-    return 0 if right["elements"] >= ELEMENT_MARK and right["causes"] >= CAUSE_MARK and kept else 1
+    return page(sections, held, entry_lines, small), kept
 
 
 if __name__ == "__main__":

@@ -2,28 +2,15 @@
 every quote to adapt, all at once.
 """
 
-import importlib.util
-from pathlib import Path
+from helpers.benchmark_modules import benchmark
 
 from nnc_conformance.faults.mutants.fault import Edit, NamedFault
 from nnc_conformance.faults.mutants.named.catalogue import faults
 from nnc_conformance.faults.mutants.patch import stale_quotes
 
-BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
-
-
-def bugs_of_the_benchmark() -> tuple[NamedFault, ...]:
-    """The seeded bugs of benchmarks/seeded_bugs.py, which is not a package."""
-    spec = importlib.util.spec_from_file_location("seeded_bugs", BENCHMARKS / "seeded_bugs.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    found: tuple[NamedFault, ...] = module.BUGS
-    return found
-
 
 def test_every_quoted_text_stands_once_in_its_function() -> None:
-    stale = stale_quotes([*faults().values(), *bugs_of_the_benchmark()])
+    stale = stale_quotes([*faults().values(), *benchmark("seeded_bugs").BUGS, *benchmark("seeded_bugs_2024").BUGS])
     assert not stale, "\n".join(["change these quotes to what the functions say today:", *stale])
 
 
