@@ -119,6 +119,7 @@ def command(
 def _print_vector(case: "CaseResult", vector: "AnyVector") -> None:
     """Print what failed, and what its vector tests and catches, at once."""
     from nnc_conformance.reports.text import one_line
+    from nnc_conformance.suites.results.outcomes import Outcome
     from nnc_conformance.suites.results.stream_limits import limit_notes
 
     typer.echo(f"{case.id}: {case.outcome}: {one_line(case.message)}")
@@ -126,6 +127,8 @@ def _print_vector(case: "CaseResult", vector: "AnyVector") -> None:
         typer.echo(f"{heading}: {one_line(text)}")
     for note in limit_notes(case):
         typer.echo(f"Limit: {note}")
+    if case.outcome is Outcome.REFUSED and case.byte is None:
+        typer.echo("Place: unknown, because the refusal names no byte; if it does, the element there is shown (docs/decoder-protocol.md).")
     sys.stdout.flush()
 
 
@@ -169,7 +172,8 @@ def _print_onset(onset: "Onset") -> None:
     from nnc_conformance.reference.tracer import value_text
     from nnc_conformance.reports.text import one_line
 
-    where = f"unit {onset.unit} ({onset.unit_type}), byte {onset.byte}.{onset.bit}, {onset.element} (clause {onset.clause})"
+    step = "" if onset.step is None else f"step {onset.step}, "
+    where = f"{step}unit {onset.unit} ({onset.unit_type}), byte {onset.byte}.{onset.bit}, {onset.element} (clause {onset.clause})"
     typer.echo(f"First wrong{'' if onset.exact else ' (as far as known without the output)'}: {where}")
     if onset.tensor:
         place = f" symbol {onset.coded_index}, element {list(onset.index)}" if onset.coded_index is not None else ""

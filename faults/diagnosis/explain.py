@@ -20,6 +20,7 @@ from nnc_conformance.faults.diagnosis.ranking import Ranked, Ranking, candidates
 from nnc_conformance.faults.diagnosis.shrink import opened_sessions
 from nnc_conformance.faults.diagnosis.simulation import SymptomCache
 from nnc_conformance.faults.diagnosis.stages import StageCallback, no_stages, within
+from nnc_conformance.faults.diagnosis.symptom import failing_step
 from nnc_conformance.faults.diagnosis.weights import EFFORT, WEIGHTS
 from nnc_conformance.faults.diagnosis.wrong_entries import wrong_entries
 from nnc_conformance.reference.decoder import decode
@@ -38,7 +39,7 @@ from nnc_conformance.suites.locating.locate import locate_faults
 from nnc_conformance.suites.results.fault_location import FaultLocation
 from nnc_conformance.suites.results.fresh_ids import fresh_count
 from nnc_conformance.suites.results.outcomes import OUTCOMES
-from nnc_conformance.suites.results.result import CaseResult, Results, SessionCaseResult
+from nnc_conformance.suites.results.result import CaseResult, Results
 from nnc_conformance.suites.results.run_document import RunDocument
 from nnc_conformance.suites.running.selection import select
 from nnc_conformance.suites.sandbox.limits import Limits
@@ -252,6 +253,8 @@ def explain(
     stored = vectors[asked.vector]
     step = failing_step(asked)
     found = onset(asked, stored.streams()[step], read_expected_steps(stored)[step].tensors, output, _base_before(stored, step))
+    if found is not None and len(stored.vector.steps) > 1:
+        found = replace(found, step=step)
     (heard or Hearing()).onset(found)
     if located is None:
         located = locate_faults(own, vectors, deadline=clock.after(EFFORT.located_share))
@@ -326,14 +329,6 @@ def _made(causes: Iterable[Cause], deadline: float, progress: ProgressCallback) 
         made.append(cause)
         progress(len(made), 0)
     return made, next(rest, None) is None
-
-
-def failing_step(case: CaseResult) -> int:
-    """Return the number of the step that decides a case.
-
-    Return 0 for a case without steps.
-    """
-    return max(len(case.steps) - 1, 0) if isinstance(case, SessionCaseResult) else 0
 
 
 def _base_before(stored: StoredVector, step: int) -> BaseModel | None:

@@ -45,6 +45,7 @@ def document(explained: Explanation) -> dict[str, Any]:
 
 def _onset(onset: Onset) -> dict[str, Any]:
     return {
+        "step": onset.step,
         "unit": onset.unit,
         "unit_type": onset.unit_type,
         "byte": onset.byte,

@@ -53,6 +53,7 @@ class Onset:
         exact: Whether no earlier symbol can be at fault; without the decoder's output only the
             first difference in row order is known.
         lines: The bins, or the elements, around it.
+        step: Number of the stream in a session of several; None for a single stream.
     """
 
     unit: int
@@ -69,6 +70,7 @@ class Onset:
     actual: str = ""
     exact: bool = True
     lines: tuple[TraceLine, ...] = field(default=())
+    step: int | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import json
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import cache, partial
 from itertools import groupby, takewhile
 from math import inf
@@ -223,8 +223,8 @@ def _symptom_of(content: dict[str, Any]) -> Symptom:
 
 @cache
 def _sources() -> str:
-    """Return a hash of the decoder's sources: symptoms of another decoder are of no use."""
-    whole = hashlib.sha256()
+    """Return a hash of the decoder's sources and of what a symptom holds: others are of no use."""
+    whole = hashlib.sha256(" ".join(field.name for field in fields(Symptom)).encode())
     for module in (*FUNCTIONS, "entropy.tables", "entropy.kernel_tables"):
         whole.update(source_of(module).encode())
     return whole.hexdigest()[:8]

@@ -36,7 +36,8 @@ class Difference:
 class Symptom:
     """The behaviour of a decoder in one case, as a run shows it.
 
-    ``output`` and ``topology`` are the first digits of SHA-256s, or empty.
+    ``output`` and ``topology`` are the first digits of SHA-256s, or empty. ``step`` is the step of a
+    session that decides, to which the others belong; 0 for a single stream.
     """
 
     outcome: Outcome
@@ -47,6 +48,7 @@ class Symptom:
     byte: int | None = None
     tensors_differing: int = 0
     differences: tuple[Difference, ...] = ()
+    step: int = 0
 
     @property
     def wrong(self) -> bool:
@@ -56,6 +58,14 @@ class Symptom:
 
 UNREADABLE: Final = Symptom(Outcome.PROTOCOL)
 """Symptom of a decoder whose output fits in no tensor file."""
+
+
+def failing_step(case: CaseResult) -> int:
+    """Return the number of the step that decides a case.
+
+    Return 0 for a case without steps.
+    """
+    return max(len(case.judged_steps) - 1, 0)
 
 
 def symptom_of(case: CaseResult) -> Symptom:
@@ -69,6 +79,7 @@ def symptom_of(case: CaseResult) -> Symptom:
         case.byte,
         case.tensors_differing,
         tuple(map(_difference, case.differences)),
+        failing_step(case),
     )
 
 
@@ -82,6 +93,8 @@ def likeness(seen: Symptom, made: Symptom) -> float:
         return 0.0
     if not seen.wrong:
         return 1.0
+    if seen.step != made.step:
+        return WEIGHTS.other_ending
     if seen.outcome is not made.outcome:
         return WEIGHTS.same_ending if {seen.outcome, made.outcome} <= ABNORMAL_ENDINGS else WEIGHTS.other_ending
     if seen.outcome is Outcome.REFUSED:

@@ -24,7 +24,7 @@ class Weights:
        - ``other_place``: both refuse for a reason of the same category, at different places.
        - ``same_ending``: both refuse, for reasons of different categories; both die or hang, in
          different ways; or both accept what must be refused, with different outputs.
-       - ``other_ending``: they fail in different ways.
+       - ``other_ending``: they fail in different ways, or in different steps of a session.
        - ``other_output``: both give wrong outputs. Of the tensors that are wrong in either, four
          things add to this: the share whose first wrong elements agree in place, times
          ``shared_place``, and in value too, times ``shared_value``; the share that is wrong in
