@@ -223,7 +223,9 @@ def _of_tensor(
     index = tuple(int(i) for i in np.unravel_index(flat, expected.shape)) if expected.shape else ()
     found = _symbol(coded, coded_index, *read)
     known = actual.reshape(-1)[flat] if actual is not None else None
-    element, reading = _reading(coded, found, expected, actual, flat, coded_index)
+    base = read[1]
+    parent = base.parameters.get(coded.id) if base is not None else None
+    element, reading = _reading(coded, found, expected, actual, flat, coded_index, parent)
     return replace(
         found,
         element=element,
@@ -275,7 +277,13 @@ def _skipped_symbols(coded: _Coded, rows: list[bool]) -> NDArray[np.bool_]:
 
 
 def _reading(
-    coded: _Coded, found: Onset, expected: NDArray[Any], actual: NDArray[Any] | None, flat: int, coded_index: int
+    coded: _Coded,
+    found: Onset,
+    expected: NDArray[Any],
+    actual: NDArray[Any] | None,
+    flat: int,
+    coded_index: int,
+    parent: NDArray[Any] | None,
 ) -> tuple[str, str]:
     """Guess which element the decoder read wrongly; return it, and the reason in words.
 
@@ -286,8 +294,11 @@ def _reading(
         actual: The decoder's values; None if they are not known.
         flat: Place of the first wrong value in row-major order.
         coded_index: Its place in coded order.
+        parent: The tensor in the model before the stream; None without one.
     """
     header = coded.header
+    if actual is not None and parent is not None and header.parent_id is not None and _is_sum(parent, expected, actual):
+        return "parent_node_id_present_flag", "the values are those of the model after the stream, not the differences that it codes"
     if header.payload_type == NNR_PT_RAW_FLOAT:
         return "raw_float32_parameter", f"number {coded_index} of the payload is wrong"
     if actual is None:
@@ -309,7 +320,16 @@ def _reading(
     else:
         magnitude = [line for line in found.lines if line.bin is not None and line.bin.index == coded_index]
         element = magnitude[-1].element.partition("[")[0] if magnitude else found.element
-    return element, f"the first {coded_index} symbols of the tensor are right; this is the first wrong one"
+    before = f"the first {coded_index} symbols of the tensor are right; " if coded_index else ""
+    return element, f"{before}this is the first wrong one"
+
+
+def _is_sum(parent: NDArray[Any], expected: NDArray[Any], actual: NDArray[Any]) -> bool:
+    """Return whether values are the right differences, added to a parent of the same type and shape."""
+    if (parent.dtype, parent.shape) != (expected.dtype, expected.shape):
+        return False
+    with np.errstate(all="ignore"):
+        return np.array_equal(parent + expected, actual, equal_nan=True)
 
 
 def _common_ratio(expected: NDArray[Any], actual: NDArray[Any]) -> float | None:

@@ -84,6 +84,16 @@ def test_the_first_wrong_symbol_of_an_update_is_found_behind_skipped_rows(place:
     assert (found.element, found.index, found.coded_index) == (element, place, coded_index)
 
 
+def test_a_sum_in_place_of_a_difference_is_recognized() -> None:
+    base = decode(SESSION[0], base=BaseModel()).model
+    assert base is not None
+    expected = decode(SKIPPING, base=base).parameters["w"]
+    found = onset(document_case("update", outcome=Outcome.FAIL), SKIPPING, {"w": expected}, {"w": base.parameters["w"] + expected}, base)
+    assert found is not None
+    assert found.element == "parent_node_id_present_flag"
+    assert found.reading == "the values are those of the model after the stream, not the differences that it codes"
+
+
 # Explained
 
 
