@@ -325,7 +325,10 @@ def _reading(
 
 
 def _is_sum(parent: NDArray[Any], expected: NDArray[Any], actual: NDArray[Any]) -> bool:
-    """Return whether values are the right differences, added to a parent of the same type and shape."""
+    """Return whether values are the right differences added to a parent.
+
+    A parent of another type or shape has no such sum.
+    """
     if (parent.dtype, parent.shape) != (expected.dtype, expected.shape):
         return False
     with np.errstate(all="ignore"):
