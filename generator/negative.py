@@ -14,6 +14,7 @@ from nnc_conformance.generator.recipes.units import small
 from nnc_conformance.reference.entropy import plain
 from nnc_conformance.reference.entropy.contexts import NO_LIMIT, QP_DELTA, context_layout
 from nnc_conformance.reference.entropy.kernel_tables import DEFAULT
+from nnc_conformance.reference.entropy.tables import STATE_TRANS_TAB
 from nnc_conformance.reference.syntax.elements import clause_of
 from nnc_conformance.reference.syntax.rules import RULES, Provenance
 from nnc_conformance.reference.syntax.walker import Values
@@ -79,19 +80,27 @@ def broken_session(
     return SessionRecipe(**_described(rule, name, title=title, catches=catches, element=element), steps=made, edit=edit, rule=rule)
 
 
-def codeword(quants: list[int], unary_length: int = 10, *, qp_delta_bits: int = 0, limits: tuple[int, int] = (NO_LIMIT, NO_LIMIT)) -> bytes:
-    """Encode one tensor without dependent quantization, even if it cannot be decoded.
+def codeword(
+    quants: list[int],
+    unary_length: int = 10,
+    *,
+    qp_delta_bits: int = 0,
+    dq_flag: bool = False,
+    limits: tuple[int, int] = (NO_LIMIT, NO_LIMIT),
+) -> bytes:
+    """Encode one tensor, even if it cannot be decoded.
 
     Nothing is checked, so that indexes may exceed int32 and the limits of a codebook.
 
     Args:
-        quants: The indexes, row-major.
+        quants: The indexes, row-major, before any doubling.
         unary_length: cabac_unary_length.
         qp_delta_bits: Bits of a qp_delta of 0; 0 for an INT, which has none.
+        dq_flag: Whether there is dependent quantization.
         limits: Largest magnitudes of a negative and a positive index by which contexts are laid
             out.
     """
-    layout = context_layout(False, unary_length, limits=limits)
+    layout = context_layout(dq_flag, unary_length, limits=limits)
     registers: npt.NDArray[np.int64] = np.zeros(plain.REGISTERS, np.int64)
     payload = np.zeros(64 + 16 * len(quants), np.uint8)
     coder = plain.new_coder(DEFAULT, layout, registers, payload)
@@ -99,9 +108,10 @@ def codeword(quants: list[int], unary_length: int = 10, *, qp_delta_bits: int = 
     if qp_delta_bits:
         plain.iae_v(coder, QP_DELTA, qp_delta_bits, 0)
     plain.shift_parameter_ids(coder, layout)
-    previous = 0
+    state = previous = 0
     for quant in quants:
-        plain.quant_param(coder, layout, 0, previous, 0, quant)
+        plain.quant_param(coder, layout, state, previous, 0, quant)
+        state = STATE_TRANS_TAB[state][quant & 1] if dq_flag else 0
         previous = 0 if quant == 0 else 1 if quant < 0 else 2
     plain.code_terminate(coder)
     return payload[: (int(registers[plain.POSITION]) + 7) // 8].tobytes()

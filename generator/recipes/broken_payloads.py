@@ -56,6 +56,25 @@ def too_large(name: str, quants: list[int], unary_length: int = 10) -> Recipe:
     )
 
 
+def too_large_float(name: str, quants: list[int], *, dq_flag: bool = False) -> Recipe:
+    """Build the recipe of a FLOAT in which one index, or its double, exceeds int32.
+
+    Args:
+        name: End of the vector's id.
+        quants: The indexes, before any doubling.
+        dq_flag: Whether there is dependent quantization, so that they are doubled.
+    """
+    unit = ndu(header(NNR_PT_FLOAT, "w", (len(quants),), dq_flag=dq_flag), Coded([0] * len(quants)))
+    return broken(
+        "prefix",
+        name,
+        title=f"A FLOAT with dependent quantization, the indexes {quants}" if dq_flag else f"A FLOAT with the indexes {quants}",
+        catches="A decoder that keeps indexes in 64 bits or as numbers, to which any magnitude is a value.",
+        element="abs_remainder",
+        units=[*opening(), payload_of(unit, cabac_codeword=codeword(quants, qp_delta_bits=6, dq_flag=dq_flag))],
+    )
+
+
 def without_end(quants: list[int]) -> bytes:
     """Encode one tensor with an offset just below those that end the codeword.
 
@@ -202,6 +221,11 @@ RECIPES = (
     too_large("31-prefix-bins", [5, _LAST_PREFIX]),
     too_large("31-prefix-bins-unary-1", [2 + (1 << 31) - 1], 1),
     too_large("all-ones", [_LAST_PREFIX + (1 << 31) - 1]),
+    too_large_float("float-2-31", [1, 1 << 31, -2]),
+    too_large_float("float-minus-2-31-and-1", [-(1 << 31) - 1, 3]),
+    too_large_float("float-31-prefix-bins", [0, -_LAST_PREFIX - 7]),
+    too_large_float("float-dq-2-31", [1 << 30, 1], dq_flag=True),
+    too_large_float("float-dq-minus-2-31-and-2", [2, -(1 << 30) - 1, 0], dq_flag=True),
     broken(
         "interval",
         "start",

@@ -83,6 +83,44 @@ def parts_alone(numbers: Numbers) -> list[StepUnits]:
     ]
 
 
+def part(numbers: Numbers, name: str, shape: tuple[int, ...], depth: int, *, absent: bool = True) -> InTurn:
+    """Make an NNR_PT_FLOAT of one part of a block, with temporal contexts above depth 0.
+
+    Args:
+        numbers: The recipe's random numbers.
+        name: The id of the part.
+        shape: Its dimensions.
+        depth: put_node_depth; above 0 the unit has a parent.
+        absent: Whether its dimensions are left to the base model.
+    """
+    coded = Coded(numbers.quants(f"{name}/{depth}", prod(shape), 150))
+    form = HeaderForm(dimensions_present=not absent)
+    return unit(NNR_PT_FLOAT, name, shape, coded, node(depth), tca=depth > 0, form=form)
+
+
+def parts_without_dimensions(numbers: Numbers) -> list[StepUnits]:
+    """Make a decomposed BLOCK, and updates without dimensions: each part alone, the whole, and G
+    with H.
+    """
+    shapes, absent = shapes_of(DC | LS), HeaderForm(dimensions_present=False)
+    return [
+        stream(block(numbers, "0", DC | LS, 0)),
+        update(*(part(numbers, name, shapes[name], 1) for name in ("w_H", "w_G", "ls"))),
+        update(block(numbers, "2", DC | LS, 2, tools=True, form=absent)),
+        update(block(numbers, "3", DC, 3, tools=True, form=absent)),
+    ]
+
+
+def block_of_tensors(numbers: Numbers) -> list[StepUnits]:
+    """Make three tensors, an update of them as a BLOCK, and one of two alone, without dimensions."""
+    shapes = shapes_of(LS | BI) | {"w": _DIMENSIONS}
+    return [
+        stream(*(part(numbers, name, shape, 0, absent=False) for name, shape in shapes.items())),
+        update(block(numbers, "1", LS | BI, 1, tools=True, form=HeaderForm(dimensions_present=False))),
+        update(*(part(numbers, name, shapes[name], 2) for name in ("bias", "w"))),
+    ]
+
+
 def integers(first: list[int], *updates: list[int], **more: Any) -> list[StepUnits]:
     """Make a session of one INT vector: a stream with it, and its updates.
 
@@ -148,6 +186,22 @@ def _recipes() -> Iterator[SessionRecipe]:
         catches="A decoder that keeps the history of a block's part under the block's name.",
         clauses=BLOCK,
         steps=parts_alone,
+    )
+    yield SessionRecipe(
+        id="update-block-parts-dimensions-of-base",
+        title="Parts of a decomposed BLOCK that are updated alone, their dimensions left to the base model",
+        tests="G, H and LS have the dimensions that the block gave them; afterwards the block has its own, with LS and without.",
+        catches="A decoder that remembers the dimensions of whole blocks only, or takes those of G for those of the block.",
+        clauses=BLOCK,
+        steps=parts_without_dimensions,
+    )
+    yield SessionRecipe(
+        id="update-block-of-tensors",
+        title="Tensors of the base model that are updated as a BLOCK, its dimensions left to the base model",
+        tests="The dimensions of the block's weight are known from a tensor of the base model, and afterwards those of its parts.",
+        catches="A decoder that knows the dimensions of a block only from a block with the same parts.",
+        clauses=BLOCK,
+        steps=block_of_tensors,
     )
     yield SessionRecipe(
         id="update-int-sums",

@@ -308,6 +308,7 @@ class ModelBuilder:
             for name, values in difference.items():
                 self._take_values(name, values, header)
             self._histories[part.id] = self._history(part, header, payload, difference.get(part.id))
+            self._shapes[part.id] = part.dimensions
         self._shapes[header.whole_id] = header.dimensions
         if header.payload_type == NNR_PT_BLOCK:
             self._blocks[header.ids[0]] = block_of(header, self._interpretation)

@@ -96,7 +96,8 @@ class BaseModel:
         topology: Content of the last NNR_TPL that carried a topology.
         quantization_data: Content of the last NNR_QNT.
         histories: What later streams depend on, by name.
-        shapes: Dimensions by the name of the whole tensor: those of an update that codes none.
+        shapes: Dimensions by the name of the tensor, or of the whole that a block decomposes: those of
+            an update that codes none.
         blocks: Blocks by the name of their first part.
         data_formats: nnr_decompressed_data_format by name, for parameters that have one.
     """

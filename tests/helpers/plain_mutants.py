@@ -288,13 +288,12 @@ class Fate(StrEnum):
     KILLED = "killed"
     CATEGORY = "killed by category alone"
     UNCERTIFIED = "killed by a disputed or inferred vector alone"
-    SECOND_EDITION = "of the second edition"
     UNCOUNTED = "of what does not count"
     EQUIVALENT = "equivalent"
     SURVIVED = "survived"
 
 
-LEFT_OUT: Final = frozenset({Fate.UNCERTIFIED, Fate.SECOND_EDITION, Fate.UNCOUNTED, Fate.EQUIVALENT})
+LEFT_OUT: Final = frozenset({Fate.UNCERTIFIED, Fate.UNCOUNTED, Fate.EQUIVALENT})
 """Fates of mutants that core and negative need not show."""
 
 
@@ -325,8 +324,6 @@ class PlainResult(Frozen):
         """What became of it, before any argument."""
         if self.kill is None:
             return Fate.SURVIVED
-        if self.level is None:
-            return Fate.SECOND_EDITION
         if not self.scored:
             return Fate.UNCERTIFIED if self.level in UNCOUNTED else Fate.SURVIVED
         return Fate.KILLED if decides(self.kill) else Fate.CATEGORY
@@ -397,10 +394,12 @@ def _out_of_time(_number: int, _frame: FrameType | None) -> NoReturn:
 class Argument(Frozen):
     """A reason that holds for some mutants.
 
+    A name is that of a mutant, of a statement (its mutants' names up to the arrow) or of a
+    function; a statement or a function stands for all its mutants that survive.
+
     Args:
         reason: Why no vector of core or negative shows them.
         equivalent: Mutants that decode every stream as the decoder does.
-        second_edition: Mutants that only streams of the second edition show.
         uncounted: Mutants that only a disputed point, an inferred fact, or a rule that a lenient
             decoder need not keep shows.
         survived: Mutants that a vector could show.
@@ -408,14 +407,19 @@ class Argument(Frozen):
 
     reason: str
     equivalent: tuple[str, ...] = ()
-    second_edition: tuple[str, ...] = ()
     uncounted: tuple[str, ...] = ()
     survived: tuple[str, ...] = ()
 
     @property
-    def left_out(self) -> dict[Fate, tuple[str, ...]]:
-        """The mutants that core and negative need not show, by fate."""
-        return {Fate.EQUIVALENT: self.equivalent, Fate.SECOND_EDITION: self.second_edition, Fate.UNCOUNTED: self.uncounted}
+    def by_fate(self) -> dict[Fate, tuple[str, ...]]:
+        """The names, by what becomes of their mutants."""
+        return {Fate.EQUIVALENT: self.equivalent, Fate.UNCOUNTED: self.uncounted, Fate.SURVIVED: self.survived}
+
+
+def names_of(mutant: str) -> tuple[str, str, str]:
+    """Return the names by which an argument can mean a mutant, the narrowest first."""
+    statement = mutant.partition(" => ")[0]
+    return mutant, statement, statement.partition(": ")[0]
 
 
 def arguments() -> tuple[Argument, ...]:
@@ -448,17 +452,25 @@ def try_all(mutants: Sequence[PlainMutant], streams: Sequence[Trial], journal: T
     return left
 
 
-def fates(mutants: Sequence[PlainMutant], results: Mapping[str, PlainResult]) -> dict[str, Fate]:
-    """Return what became of each mutant, arguments included.
+def fates(mutants: Sequence[PlainMutant], results: Mapping[str, PlainResult]) -> dict[str, tuple[Fate, str]]:
+    """Return what became of each mutant, arguments included, and the reason if one was argued.
 
-    Raise `AssertionError` for an argument about a mutant that was killed.
+    The narrowest name counts. Raise `AssertionError` for an argument that a vector contradicts.
     """
-    found = {mutant.id: results[mutant.id].fate for mutant in mutants if mutant.id in results}
-    for argument in arguments():
-        for fate, names in argument.left_out.items():
-            for name in found.keys() & set(names):
-                assert found[name] in (Fate.SURVIVED, Fate.CATEGORY), f"{name}: {found[name]}, so the argument is wrong"
-                found[name] = fate
+    meant = {name: (fate, one.reason) for one in arguments() for fate, names in one.by_fate.items() for name in names}
+    found = {}
+    for mutant in mutants:
+        if mutant.id in results:
+            result = results[mutant.id]
+            alive = result.fate in (Fate.SURVIVED, Fate.CATEGORY)
+            assert alive or mutant.id not in meant, f"{mutant.id}: {result.fate}, so the argument is wrong"
+            argued = (meant[name] for name in names_of(mutant.id) if alive and name in meant)
+            fate, reason = found[mutant.id] = next(argued, (result.fate, ""))
+            contradicted = {
+                Fate.UNCOUNTED: result.level is Level.FULL,
+                Fate.EQUIVALENT: result.fate is Fate.SURVIVED and bool(result.vector),
+            }
+            assert not (reason and contradicted.get(fate)), f"{mutant.id}: {result.vector} shows it, so the argument is wrong"
     return found
 
 
@@ -468,10 +480,9 @@ def page(mutants: Sequence[PlainMutant], results: Mapping[str, PlainResult]) -> 
     by_module: dict[str, Counter[Fate]] = {module: Counter() for module in MODULES}
     for mutant in mutants:
         if mutant.id in found:
-            by_module[mutant.module][found[mutant.id]] += 1
+            by_module[mutant.module][found[mutant.id][0]] += 1
     whole = sum(by_module.values(), Counter[Fate]())
     rows = [_row(f"`{module}`", counts) for module, counts in by_module.items()] + [_row("all", whole)]
-    reasons = {name: one.reason for one in arguments() for names in (*one.left_out.values(), one.survived) for name in names}
     lines = [
         "# Mutants of a decoder that shares nothing with the reference",
         "",
@@ -479,7 +490,7 @@ def page(mutants: Sequence[PlainMutant], results: Mapping[str, PlainResult]) -> 
         "reference decoder, whose code the generator knows. Here the same operators put small bugs into",
         "`tests/plain_decoder`, a second decoder that was written from the specification sheets alone. Each",
         "mutant is tried on the vectors of levels core and negative of both editions, up to the first that fails it,",
-        "and, if none does, on all others and on examples of the second edition.",
+        "and, if none does and no argument says why, on all others and on examples of the second edition.",
         f"Of its {len(list(plain_mutants())):,} mutants {len(found):,} were tried, drawn at random.",
         "",
         f"| module | {' | '.join(fate.value for fate in Fate)} | score |",
@@ -488,19 +499,19 @@ def page(mutants: Sequence[PlainMutant], results: Mapping[str, PlainResult]) -> 
         "",
         "The score is of core and negative alone: mutants killed of those that are not left out. Left out is what no",
         "vector of these levels may rest on, a disputed point, an inferred fact, or a rule that a lenient decoder need not",
-        "keep; what only examples of the second edition show; and what by an argument has no effect. A decoder that only",
-        "gives another category of refusal passes, so that such a mutant is not killed.",
+        "keep, and what by an argument has no effect. A decoder that only gives another category of refusal passes, so that",
+        "such a mutant is not killed.",
         "",
     ]
     for fate in (Fate.SURVIVED, Fate.CATEGORY):
-        named = [name for name in sorted(found) if found[name] is fate]
+        named = [name for name in sorted(found) if found[name][0] is fate]
         lines += [f"## {fate.value.capitalize()}: {len(named)}", ""]
-        lines += [f"- `{name}`: {reasons.get(name, 'no argument')}" for name in named] + ([""] if named else [])
-    for fate in (Fate.UNCOUNTED, Fate.EQUIVALENT, Fate.SECOND_EDITION):
+        lines += [f"- `{name}`: {found[name][1] or 'no argument'}" for name in named] + ([""] if named else [])
+    for fate in (Fate.UNCOUNTED, Fate.EQUIVALENT):
         by_reason: dict[str, list[str]] = {}
         for name in sorted(found):
-            if found[name] is fate and name in reasons:
-                by_reason.setdefault(reasons[name], []).append(name)
+            if found[name][0] is fate:
+                by_reason.setdefault(found[name][1], []).append(name)
         lines += [f"## {fate.value.capitalize()}, by an argument: {sum(map(len, by_reason.values()))}", ""]
         for reason, named in by_reason.items():
             lines += [f"{reason}", "", *(f"- `{name}`" for name in named), ""]
@@ -519,6 +530,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--journal", type=Path, required=True)
     parser.add_argument("--count", type=int, help="mutants to try, of all drawn at random; all if not given")
+    parser.add_argument("--check-arguments", action="store_true", help="try those about which there is an argument on all levels, too")
     parser.add_argument("--page", type=Path, help="page to write")
     given = parser.parse_args()
     results = journalled(given.journal)
@@ -530,7 +542,11 @@ def main() -> None:
         if untried:
             try_all(untried, [trial for trial in trials(scored) if trial.lines is not None], journal)
         results = journalled(given.journal)
-        open_ones = [mutant for mutant in mutants if results[mutant.id].fate in (Fate.SURVIVED, Fate.CATEGORY)]
+        found = fates(mutants, results)
+        argued = {name for name, (_, reason) in found.items() if reason}
+        alive = {name for name, (fate, _) in found.items() if fate in (Fate.SURVIVED, Fate.CATEGORY)}
+        wanted = alive | argued if given.check_arguments else alive - argued
+        open_ones = [mutant for mutant in mutants if mutant.id in wanted]
         print(f"{len(open_ones)} are left for the other levels", flush=True)
         if open_ones:
             further = [trial for trial in trials(examples=True) if trial.level not in SCORED_LEVELS or trial.lines is None]

@@ -261,6 +261,40 @@ FAULTS: Final = (
         ),
     ),
     _fault(
+        "dimensions-of-parts-unknown",
+        "The dimensions of a block's parts are not remembered, only those of the block.",
+        ("tensor_dimensions_flag",),
+        (
+            Edit(
+                "updates.applying",
+                "ModelBuilder.take",
+                "            self._shapes[part.id] = part.dimensions\n",
+                "",
+            ),
+        ),
+        vectors=("update-block-parts-dimensions-of-base",),
+    ),
+    _fault(
+        "dimensions-of-block-by-all-its-ids",
+        "The dimensions of a block are remembered under all its ids, so that a block of single tensors has none.",
+        ("tensor_dimensions_flag",),
+        (
+            Edit(
+                "updates.applying",
+                "ModelBuilder.take",
+                "self._shapes[header.whole_id] = header.dimensions",
+                'self._shapes["\\0".join(header.ids)] = header.dimensions',
+            ),
+            Edit(
+                "syntax.structures.data_unit",
+                "nnr_compressed_data_unit_header",
+                "ids[0].removesuffix(G_SUFFIX) if decomposed else ids[0]",
+                '"\\0".join(ids)',
+            ),
+        ),
+        vectors=("update-block-of-tensors",),
+    ),
+    _fault(
         "tool-flags-in-the-other-order",
         "row_skip_enabled_flag is read before hist_dep_sig_prob_enabled_flag.",
         ("row_skip_enabled_flag", "hist_dep_sig_prob_enabled_flag"),

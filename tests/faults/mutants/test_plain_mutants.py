@@ -7,8 +7,22 @@ from hashlib import sha256
 
 import plain_decoder
 import pytest
-from helpers.plain_mutants import LEVELS, SCORED_LEVELS, Fate, PlainMutant, Trial, arguments, judge_mutant, plain_mutants, trials
+from helpers.plain_mutants import (
+    LEVELS,
+    SCORED_LEVELS,
+    Fate,
+    PlainMutant,
+    PlainResult,
+    Trial,
+    arguments,
+    fates,
+    judge_mutant,
+    names_of,
+    plain_mutants,
+    trials,
+)
 
+from nnc_conformance.faults.score.trial_vectors import Kill
 from nnc_conformance.storage.vector import Level
 
 LARGEST = 60
@@ -39,9 +53,26 @@ def small() -> list[Trial]:
 @pytest.mark.slow
 def test_mutants_are_many_and_arguments_name_them(mutants: dict[str, PlainMutant]) -> None:
     assert len(mutants) > 2000
-    for argument in arguments():
-        named = {name for names in (*argument.left_out.values(), argument.survived) for name in names}
-        assert named <= mutants.keys(), "an argument names no mutant"
+    known = {name for mutant in mutants for name in names_of(mutant)}
+    named = [name for argument in arguments() for names in argument.by_fate.values() for name in names]
+    assert set(named) <= known, "an argument names no mutant, statement or function"
+    assert len(set(named)) == len(named), "two arguments have the same name"
+
+
+def test_an_argument_about_a_statement_holds_for_its_survivors_alone(mutants: dict[str, PlainMutant]) -> None:
+    aggregates = [mutant for name, mutant in mutants.items() if name.startswith("stream._StreamDecoder.aggregate_header: ")]
+    alive, dead, inferred, category = aggregates[:4]
+    results = [
+        PlainResult(mutant=alive.id),
+        PlainResult(mutant=dead.id, vector="v", level=Level.CORE, kill=Kill.OUTPUT),
+        PlainResult(mutant=inferred.id, vector="v", level=Level.INFERRED, kill=Kill.OUTPUT),
+        PlainResult(mutant=category.id, vector="v", level=Level.NEGATIVE, kill=Kill.CATEGORY),
+    ]
+    found = fates(aggregates, {result.mutant: result for result in results})
+    assert [found[result.mutant][0] for result in results] == [Fate.UNCOUNTED, Fate.KILLED, Fate.UNCERTIFIED, Fate.UNCOUNTED]
+    shown = PlainResult(mutant=alive.id, vector="v", level=Level.FULL, kill=Kill.OUTPUT)
+    with pytest.raises(AssertionError, match="the argument is wrong"):
+        fates(aggregates, {alive.id: shown})
 
 
 @pytest.mark.slow

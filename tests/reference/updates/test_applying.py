@@ -3,6 +3,7 @@ dimensions from the base.
 """
 
 from hashlib import sha256, sha512
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,16 @@ def test_dimensions_come_from_the_base() -> None:
     with pytest.raises(StreamError) as refused:
         decode(without)
     assert refused.value.rule == "dims-absent"
+
+
+@pytest.mark.parametrize(("part", "dims"), [("w_G", (6, 3)), ("w_H", (3, 18)), ("ls", (6,))])
+def test_dimensions_of_a_part_come_from_the_block_in_the_base(part: str, dims: tuple[int, ...]) -> None:
+    base = (Path(__file__).parents[3] / "vectors" / "core" / "block-2024-dc-ls-bn" / "step-0.nnr").read_bytes()
+    after = ue(1, 0) + u(4, 0) if len(dims) > 1 else ""
+    header = data_unit_header(NNR_PT_FLOAT, part, None, node=update(1), after_dimensions=after)
+    payload = codeword([1] * prod(dims), dims, qp_delta_bits=8, second=second(1) if len(dims) > 1 else second())
+    decoded = session(base, stream(unit(NNR_NDU, header + payload), flags=PARENT_SIGNALLING))
+    assert decoded.parameters[part].shape == dims
 
 
 def test_a_unit_without_parent_replaces_values_shape_and_type() -> None:
