@@ -112,7 +112,7 @@ def parts_without_dimensions(numbers: Numbers) -> list[StepUnits]:
 
 
 def block_of_tensors(numbers: Numbers) -> list[StepUnits]:
-    """Make three tensors, an update of them as a BLOCK, and one of two alone, without dimensions."""
+    """Make three tensors, and updates without dimensions: all as a BLOCK, then two alone."""
     shapes = shapes_of(LS | BI) | {"w": _DIMENSIONS}
     return [
         stream(*(part(numbers, name, shape, 0, absent=False) for name, shape in shapes.items())),
