@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import nox
@@ -149,9 +150,12 @@ def picture(session: nox.Session) -> None:
 def plain_mutants(session: nox.Session) -> None:
     """Try bugs in the plain decoder, which shares no code with the reference, on the vectors.
 
-    It writes docs/plain-mutants.md. In the tests' own environment. A session that was stopped goes on where it was.
+    It writes docs/plain-mutants.md. In the tests' own environment. A session that was stopped goes on where it was, unless the
+    vectors or the decoder changed.
     """
-    journal = str(Path(session.cache_dir).absolute() / "plain-mutants.jsonl")
+    judged = (Path("vectors/manifest.json"), *sorted(Path("tests/plain_decoder").glob("*.py")))
+    state = sha256(b"".join(path.read_bytes() for path in judged)).hexdigest()[:12]
+    journal = str(Path(session.cache_dir).absolute() / f"plain-mutants-{state}.jsonl")
     words = ("--journal", journal, "--page", "docs/plain-mutants.md", *session.posargs)
     session.run(sys.executable, "-m", "helpers.plain_mutants", *words, env={"PYTHONPATH": "tests"})
 

@@ -1,5 +1,9 @@
 """Streams that break a rule of units, their order and their sizes (clause 6)."""
 
+from typing import Final
+
+import numpy as np
+
 from nnc_conformance.generator.composition import SIXTEENTHS, Coded, header, ndu, opening
 from nnc_conformance.generator.editing import (
     StreamEdit,
@@ -15,6 +19,7 @@ from nnc_conformance.generator.editing import (
 from nnc_conformance.generator.negative import broken
 from nnc_conformance.generator.recipe import Recipe
 from nnc_conformance.generator.recipes.blocks import block_header
+from nnc_conformance.generator.recipes.either_reading import maps, number
 from nnc_conformance.generator.recipes.partial_data import split
 from nnc_conformance.generator.recipes.topology import reference_list, singles
 from nnc_conformance.generator.recipes.units import small
@@ -27,11 +32,32 @@ from nnc_conformance.reference.composer import (
     unit,
 )
 from nnc_conformance.reference.syntax.context import Quantization
-from nnc_conformance.reference.syntax.structures.data_unit import BI, NNR_PT_FLOAT, NNR_PT_INT
+from nnc_conformance.reference.syntax.structures.data_unit import BI, LS, NNR_PT_FLOAT, NNR_PT_INT, NNR_PT_RAW_FLOAT
 from nnc_conformance.reference.syntax.structures.unit import NNR_MPS
 from nnc_conformance.reference.syntax.walker import Values
 
 _LARGEST_31_BIT = (1 << 31) - 1
+_AS_VECTOR: Final = header(NNR_PT_RAW_FLOAT, "w", (8, 8), None, parameter_types=LS, unary_length=61)
+"""The header of a matrix; with node_id_present_flag as its first bit, that of a vector of 64."""
+
+_QP_OF_ID: Final = Quantization(0, -256)
+"""A quantization parameter whose bytes are a base_model_id of one character."""
+
+
+def maps_after_id() -> dict[str, Values]:
+    """Build maps that read the same with either number of entries.
+
+    After a base_model_id in the place of the qp their first two bytes are a qp of 258, and their
+    rest is a sparsification map of no entry and a pruning map of one.
+    """
+    made = maps()
+    (entry,) = made["sparsification"]["entry"]
+    entry |= {
+        "sparsification_threshold": number(2, 0, 1, 0x3E),
+        "non_zero_ratio": number(0, 0, 0, 0x3F),
+        "spm_nn_accuracy": number(0, 1, 0x83, 0),
+    }
+    return made
 
 
 def resized(size: int) -> StreamEdit:
@@ -352,6 +378,14 @@ RECIPES = (
         for profile in (2, 255)
     ),
     broken(
+        "profile",
+        "2-as-second-edition",
+        title="general_profile_idc 2, with a matrix that the second edition's syntax reads as a vector",
+        catches="A decoder that takes every profile but 0 for the second edition.",
+        element="general_profile_idc",
+        units=[start_unit(2), *opening()[1:], ndu(_AS_VECTOR, np.arange(64, dtype=np.float32).reshape(8, 8))],
+    ),
+    broken(
         "mps-first",
         "none",
         title="Data without an NNR_MPS",
@@ -501,6 +535,15 @@ RECIPES = (
         title="The first reserved bit of an NNR_MPS",
         catches="A decoder that reads a flag there.",
         element="nnr_reserved_zero_7bits",
+        edit=set_to("nnr_reserved_zero_7bits", 64),
+    ),
+    broken(
+        "reserved-bits",
+        "mps-as-second-edition",
+        title="The first reserved bit of an NNR_MPS that the second edition's syntax reads with another qp",
+        catches="A decoder that reads base_model_id whatever the profile.",
+        element="nnr_reserved_zero_7bits",
+        units=[*opening(_QP_OF_ID, maps=maps_after_id()), ndu(header(NNR_PT_FLOAT, "w", (3,), _QP_OF_ID), Coded([1, 2, 5]))],
         edit=set_to("nnr_reserved_zero_7bits", 64),
     ),
     broken(
