@@ -262,7 +262,8 @@ def command(
     session = None if state is None and not bases else Session.of_encoder(bases, state, threads=threads)
     if container:
         model = for_container(model)
-    reasons = {**model.exact, **_asked(exact or [], model)}
+    kept = _asked(exact or [], model)
+    reasons = {**model.exact, **kept}
     weight_qp, vector_qp = options_for(qp, nonweight_qp, qp_density)
     lossy = {name: array for name, array in model.parameters.items() if name not in reasons}
     asked = [each for each, value in ((Role.WEIGHT, qp), (Role.VECTOR, nonweight_qp)) if value is not None]
@@ -278,6 +279,7 @@ def command(
         exact=reasons,
         variances=model.variances,
         asked=asked,
+        rounded=model.rounded.difference(kept),
     )  # fmt: skip
     model = model.settled(choice, container=container, portable=portable)
     if pipeline is not None:

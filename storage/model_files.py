@@ -79,6 +79,8 @@ NAME_REASON: Final = "named as a scale, zero point or table"
 """Why tensors of other models stay exact."""
 NO_CHOICE: Final = "a stream has no type for it"
 """Why a tensor is not coded for which the encoder has no choice."""
+NNEF_TYPES: Final = {"scalar": "float32", "integer": "int32", "logical": "bool"}
+"""Types of decoded values by the types of NNEF, whose graph states no others."""
 _FILES: Final = 1 << 16
 """Files that the folder of a model may hold."""
 
@@ -108,6 +110,14 @@ class Model:
     quantization: Topology | None = None
     attribute_values: Mapping[str, int] = field(default_factory=dict)
     converted: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def rounded(self) -> frozenset[str]:
+        """Names of binary64 parameters that only binary32 can hold, as the graph holds no values.
+
+        The graphs of ONNX and PyTorch hold theirs, which are then no parameters.
+        """
+        return frozenset(name for name, array in self.parameters.items() if self.topology is not None and array.dtype == np.float64)
 
     def settled(self, choice: TensorChoices, *, container: bool, portable: bool = False) -> "Model":
         """Return the model with tensors moved to ``plain`` that the encoder cannot code.
@@ -449,17 +459,19 @@ def _nnef_files(path: Path, files: Mapping[str, bytes]) -> Model:
         files: The content of its files, by file name.
     """
     from nnc_conformance.reference.topology.carriage_nnef import METADATA_FILE
-    from nnc_conformance.reference.topology.nnef import extract, variances
+    from nnc_conformance.reference.topology.nnef import extract, variables, variances
 
     if METADATA_FILE in files:
         raise ModelError(f"{path}: {_CARRIED}")
     model = extract(files)
+    types = {each.label: (str(model.parameters[each.label].dtype), NNEF_TYPES[each.kind]) for each in variables(model.topology)}
     return Model(
         model.parameters,
         Topology(NNR_TPL_NNEF, model.topology),
         left_out=dict.fromkeys(model.left_out, "an NNEF stream carries graph, quantization and variables only"),
         variances=variances(model.topology),
         quantization=None if model.quantization is None else Topology(NNR_TPL_NNEF, model.quantization),
+        converted={name: f"{stored}, comes back as {written}" for name, (stored, written) in types.items() if stored != written},
     )
 
 
@@ -487,10 +499,12 @@ def _program(path: Path) -> Model:
 
 def _keras(path: Path) -> Model:
     """Read a Keras model (.keras)."""
-    from nnc_conformance.reference.topology.tensorflow import extract
+    from nnc_conformance.reference.topology.tensorflow import COMPILED, extract
 
     model = extract(read_bytes(path))
     left_out = dict.fromkeys(model.left_out, "no layer reads it")
+    if model.compiled:
+        left_out[COMPILED] = "a stream has no optimizer, losses or metrics; compile the decoded model to train it"
     return Model(model.parameters, Topology(NNR_TPL_TEF, model.topology), left_out=left_out)
 
 

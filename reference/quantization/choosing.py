@@ -121,6 +121,7 @@ def choose(
     exact: Mapping[str, str] | None = None,
     variances: Collection[str] = (),
     asked: Collection[Role] = (),
+    rounded: Collection[str] = (),
 ) -> TensorChoices:
     """Choose how each tensor is coded: quantized with a step, exact, or not at all.
 
@@ -134,6 +135,8 @@ def choose(
         variances: Names of variances, which are divided by.
         asked: Roles for which the user asked for a qp, so that small values may become 0; tensors
             in ``tensor_qp`` count as asked for.
+        rounded: Names of binary64 tensors that binary32 has to do for, because nothing else can
+            hold them if they must be exact.
 
     Returns:
         The choice and its reason for each other tensor, in the order of ``parameters``, and the
@@ -151,6 +154,7 @@ def choose(
             reasons.get(name, ""),
             variance=name in variances,
             asked=_role(array) in asked or name in options.tensor_qp,
+            rounded=name in rounded,
         )
         for name, array in parameters.items()
         if name not in fixed
@@ -169,7 +173,7 @@ def greatest_qp(step: float, qp_density: int) -> int:
     return ((exponent - 1) << qp_density) + math.floor((2 * mantissa - 1) * (1 << qp_density))
 
 
-def _chosen(name: str, array: Array, options: EncoderOptions, reason: str, *, variance: bool, asked: bool) -> Chosen:
+def _chosen(name: str, array: Array, options: EncoderOptions, reason: str, *, variance: bool, asked: bool, rounded: bool) -> Chosen:
     """Choose how one tensor is coded, and its qp.
 
     Args:
@@ -179,6 +183,7 @@ def _chosen(name: str, array: Array, options: EncoderOptions, reason: str, *, va
         reason: Why it must be coded without loss; empty if it need not be.
         variance: Whether it holds variances, which are divided by.
         asked: Whether the user asked for a qp for it.
+        rounded: Whether binary32 has to do for a binary64 tensor that must be exact.
     """
     row = Chosen(name, str(array.dtype), array.shape, Treatment.EXACT, reason, role=_role(array))
     kind = coding(array)
@@ -187,15 +192,15 @@ def _chosen(name: str, array: Array, options: EncoderOptions, reason: str, *, va
     if kind is Coding.UNCHANGED and (array.dtype != np.float64 or not array.size):
         return replace(row, treatment=Treatment.CARRIED, reason=_uncodable(array))
     if reason or (reason := _exact_reason(array)):
-        return _exact(row, array, reason)
+        return _exact(row, array, reason, rounded=rounded)
     values = np.abs(array.astype(np.float64).reshape(-1))
     values = values[values > 0]
     if not values.size:
         return replace(row, treatment=Treatment.QUANTIZED, qp=_asked_qp(name, array, options, variance=variance))
-    return _with_step(row, array, values, options, variance=variance, asked=asked)
+    return _with_step(row, array, values, options, variance=variance, asked=asked, rounded=rounded)
 
 
-def _with_step(row: Chosen, array: Array, values: Array, options: EncoderOptions, *, variance: bool, asked: bool) -> Chosen:
+def _with_step(row: Chosen, array: Array, values: Array, options: EncoderOptions, *, variance: bool, asked: bool, rounded: bool) -> Chosen:
     """Return the choice of a tensor with its step, or exact.
 
     It is exact if no step keeps its values.
@@ -207,12 +212,13 @@ def _with_step(row: Chosen, array: Array, values: Array, options: EncoderOptions
         options: What is asked for.
         variance: Whether it holds variances, which are divided by.
         asked: Whether the user asked for a qp for it.
+        rounded: Whether binary32 has to do for a binary64 tensor that must be exact.
     """
     from nnc_conformance.reference.quantization.quantizer import DQ_STEPS
 
     greatest = float(values.max())
     if greatest > float(np.finfo(np.float32).max):
-        return _exact(row, array, "values beyond binary32")
+        return _exact(row, array, "values beyond binary32", rounded=rounded)
     wanted = _asked_qp(row.name, array, options, variance=variance)
     coarsest = _coarsest(values, weight=_role(array) is Role.WEIGHT, variance=variance, asked=asked)
     coarsest /= DQ_STEPS if options.dq and not asked else 1
@@ -220,7 +226,8 @@ def _with_step(row: Chosen, array: Array, values: Array, options: EncoderOptions
     step = float(step_size(options.qp_density, qp))
     out_of_reach = qp < options.qp - (1 << (5 + options.qp_density)) and qp != wanted
     if out_of_reach or step < float(np.spacing(np.float32(greatest))):
-        return _exact(row, array, "its step would be finer than binary32" if qp == wanted else "no step keeps its small values")
+        why = "its step would be finer than binary32" if qp == wanted else "no step keeps its small values"
+        return _exact(row, array, why, rounded=rounded)
     reason = "" if qp == wanted else "a finer step than others, for its small values"
     row = replace(row, treatment=Treatment.QUANTIZED, qp=qp, reason=reason)
     with np.errstate(over="ignore"):
@@ -331,17 +338,21 @@ def _role(array: Array) -> Role:
         return role(array.astype(np.float32) if array.dtype == np.float64 else array)
 
 
-def _exact(row: Chosen, array: Array, reason: str) -> Chosen:
+def _exact(row: Chosen, array: Array, reason: str, *, rounded: bool) -> Chosen:
     """Return the choice of a tensor that must be exact.
 
-    It is not coded if binary32 cannot hold its values.
+    It is not coded if binary32 cannot hold its values, unless it may be rounded.
 
     Args:
         row: The choice so far.
         array: The tensor.
         reason: Why it must be exact.
+        rounded: Whether it may be rounded to binary32; a value beyond the range of normal numbers
+            never is.
     """
     if array.dtype == np.float64 and not survives_binary32(array):
+        if rounded and _within_binary32(array):
+            return replace(row, treatment=Treatment.EXACT, reason=f"{reason}, but rounded to binary32")
         return replace(row, treatment=Treatment.CARRIED, reason=f"{reason}; binary32 cannot hold its values")
     return replace(row, treatment=Treatment.EXACT, reason=reason)
 
@@ -350,6 +361,13 @@ def survives_binary32(array: Array) -> bool:
     """Return whether converting an array to binary32 and back keeps every value."""
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.array_equal(array.astype(np.float32).astype(array.dtype), array, equal_nan=True))
+
+
+def _within_binary32(array: Array) -> bool:
+    """Return whether finite values other than 0 are normal numbers in binary32."""
+    magnitudes = np.abs(array[np.isfinite(array) & (array != 0)])
+    limits = np.finfo(np.float32)
+    return bool(((magnitudes >= float(limits.tiny)) & (magnitudes <= float(limits.max))).all())
 
 
 def _exact_reason(array: Array) -> str:

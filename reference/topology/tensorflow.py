@@ -28,6 +28,8 @@ EXTRA: Final = "pip install 'nnc-conformance[tensorflow]'"
 """Command that installs TensorFlow."""
 _CONFIGURATION: Final = "config.json"
 _WEIGHTS: Final = "model.weights.h5"
+COMPILED: Final = "compile_config"
+"""Entry of the configuration with the optimizer, the losses and the metrics."""
 _METADATA: Final = "metadata.json"
 _VOCABULARY: Final = re.compile(r"assets(/\w+)+\.txt", re.ASCII)
 """Members of a .keras file in which Keras keeps the vocabularies of layers."""
@@ -42,11 +44,13 @@ class KerasModel:
         parameters: Values by variable path.
         topology: The configuration as JSON in UTF-8, the same for equal models.
         left_out: Files of the archive that hold nothing of the model.
+        compiled: Whether the file has an optimizer, losses and metrics, which are left out, too.
     """
 
     parameters: dict[str, Array]
     topology: bytes
     left_out: tuple[str, ...] = ()
+    compiled: bool = False
 
 
 def extract(model: bytes) -> KerasModel:
@@ -61,7 +65,8 @@ def extract(model: bytes) -> KerasModel:
         missing = {_CONFIGURATION, _WEIGHTS} - set(entries)
         if missing:
             raise ModelError(f"not a Keras model: it has no {' and no '.join(sorted(missing))}")
-        configuration = checked_configuration(read_member(archive, entries[_CONFIGURATION]))
+        written = read_member(archive, entries[_CONFIGURATION])
+        configuration = checked_configuration(written)
         weights = read_member(archive, entries[_WEIGHTS])
         assets = {name: read_member(archive, entry) for name, entry in entries.items() if _VOCABULARY.fullmatch(name)}
     most = checked_weights(weights) + FREE_BYTES
@@ -79,7 +84,9 @@ def extract(model: bytes) -> KerasModel:
         raise ModelError("the Keras model has two variables with the same path")
     described = json.loads(_or_model_error("not a Keras model", opened.to_json))
     _fill_in_vocabularies(described, opened)
-    return KerasModel(values, json.dumps(described, sort_keys=True, separators=(",", ":")).encode(), left_out)
+    return KerasModel(
+        values, json.dumps(described, sort_keys=True, separators=(",", ":")).encode(), left_out, bool(json.loads(written).get(COMPILED))
+    )
 
 
 def _written(model: Any, path: Path) -> set[str]:

@@ -13,6 +13,7 @@ from helpers.command_line import nnc
 from onnx import TensorProto, helper, numpy_helper
 
 from nnc_conformance.reference.decoder import decode
+from nnc_conformance.reference.topology.nnef import read_tensor, write_tensor
 from nnc_conformance.storage.safetensors_format import dump_safetensors, load_safetensors
 
 WEIGHTS = np.random.default_rng(0).normal(size=(16, 16)).astype(np.float32)
@@ -52,6 +53,40 @@ def test_every_type_and_shape_comes_back_next_to_weights(tmp_path: Path, stream:
     assert np.abs(back["w"] - WEIGHTS).max() < 0.002
     for name in ("large int64", "empty", "complex", "float8"):
         assert name in (tmp_path / "report.json").read_text()
+
+
+def nnef_of_doubles(folder: Path, scalar: float) -> Path:
+    folder.mkdir()
+    (folder / "graph.nnef").write_text(
+        "version 1.0;\n\ngraph net(x) -> (y)\n{\n    x = external<scalar>(shape = [1, 16]);\n"
+        "    w = variable<scalar>(shape = [16, 16], label = 'w');\n    b = variable<scalar>(shape = [1, 1], label = 'b');\n"
+        "    m = matmul(x, w);\n    y = add(m, b);\n}\n"
+    )
+    (folder / "w.dat").write_bytes(write_tensor(WEIGHTS.astype(np.float64) / 3, "w"))
+    (folder / "b.dat").write_bytes(write_tensor(np.array([[scalar]]), "b"))
+    return folder
+
+
+def test_exact_doubles_of_a_graph_without_values_are_rounded_to_binary32_and_listed(tmp_path: Path) -> None:
+    """A regression in binary64 ends with a single bias, which neither stream nor graph can hold."""
+    model = nnef_of_doubles(tmp_path / "m.nnef", 0.1)
+    done = nnc("encode", model, tmp_path / "m.nnr")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "exact, a single value, but rounded to binary32: b" in done.stdout
+    assert nnc("decode", tmp_path / "m.nnr", tmp_path / "out.nnef").returncode == 0
+    found = read_tensor((tmp_path / "out.nnef" / "b.dat").read_bytes(), "b")
+    assert "float64, comes back as float32: w, b" in done.stdout
+    assert (found.dtype, found.tolist()) == (np.float32, [[0.10000000149011612]])
+    asked = nnc("encode", model, tmp_path / "m.nnr", "--exact", "b")
+    assert asked.returncode == 2
+    assert "'b' cannot be coded (--exact b; binary32 cannot hold its values), nor kept in the graph" in asked.stderr
+
+
+@pytest.mark.parametrize("value", [1e-40, 1e39])
+def test_a_double_that_binary32_would_lose_is_refused(tmp_path: Path, value: float) -> None:
+    done = nnc("encode", nnef_of_doubles(tmp_path / "m.nnef", value), tmp_path / "m.nnr")
+    assert done.returncode == 2
+    assert "'b' cannot be coded (a single value; binary32 cannot hold its values), nor kept in the graph" in done.stderr
 
 
 NOT_PORTABLE = ["uint64", "large int64", "empty", "complex", "float8", "float4", "double", "one double", "least int32"]

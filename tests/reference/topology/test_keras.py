@@ -230,6 +230,20 @@ def test_learned_state_that_a_stream_cannot_store_is_refused_with_a_remedy(folde
         extract((folder / "text.keras").read_bytes())
 
 
+def test_optimizer_losses_and_metrics_are_listed_as_left_out(folder: Path) -> None:
+    compiled = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, dtype="float64")])
+    compiled.save(folder / "plain.keras")
+    compiled.compile("adam", "mse")
+    compiled.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0)
+    compiled.save(folder / "compiled.keras")
+    assert read_model(folder / "plain.keras").left_out == {}
+    assert list(read_model(folder / "compiled.keras").left_out) == ["compile_config"]
+    done = CliRunner().invoke(build_app(), ["encode", str(folder / "compiled.keras"), str(folder / "compiled.nnr")])
+    assert (done.exit_code, done.exception) == (0, None)
+    assert "exact, a single value, but rounded to binary32: dense" in done.output
+    assert "compile the decoded model to train it: compile_config" in done.output
+
+
 def test_files_that_no_layer_reads_are_listed(folder: Path) -> None:
     words = keras.layers.StringLookup()
     words.adapt(["a", "b"])
