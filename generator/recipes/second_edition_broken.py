@@ -25,7 +25,7 @@ from nnc_conformance.reference.syntax.structures.data_unit import (
 from nnc_conformance.reference.syntax.walker import Values
 
 _SHAPE: Final = (3, 4)
-_FIRST: Final = [3, -1, 0, 2, 0, 0, 1, 0, -5, 1, 0, 7]
+BASE_INDEXES: Final = [3, -1, 0, 2, 0, 0, 1, 0, -5, 1, 0, 7]
 _SECOND: Final = [1, 2, -1, 3, 0, 0, 2, 0, 1, -1, 2, 4]
 _ALONE: Final = (1, 0, -2, 3)
 
@@ -40,7 +40,7 @@ def known(quants: list[int]) -> dict[str, TensorHistory]:
     return {"w": TensorHistory(np.array(quants, np.int16))}
 
 
-BASE: Final = stream(tensor(_FIRST, 0))
+BASE: Final = stream(tensor(BASE_INDEXES, 0))
 FIRST: Final = update(tensor(_SECOND, 1))
 ONE: Final = stream(unit(NNR_PT_INT, "w", (2, 2), Coded(_ALONE)))
 _NUMBERED: Final = stream(unit(NNR_PT_INT, "w", (2, 2), Coded(_ALONE), node(0, 3, 2)))
@@ -100,7 +100,7 @@ def of_sha512(turn: Turn) -> Values:
 
 def named(text: str) -> StepUnits:
     """Make a stream whose base_model_id is a text."""
-    return stream(tensor(_FIRST, 0), change=lambda values: described(values, base_model_id=text))
+    return stream(tensor(BASE_INDEXES, 0), change=lambda values: described(values, base_model_id=text))
 
 
 def tested(name: str, **more: Any) -> dict[str, Any]:
@@ -141,21 +141,21 @@ RECIPES: Final[tuple[SessionRecipe, ...]] = (
         "parent-type", "3-as-sha512", title="parent_node_id_type 3 before 512 bits",
         catches="A decoder that takes type 3 for a digest.", element="parent_node_id_type", steps=[BASE, update(of_sha512)],
     ),
-    broken_session("tca-parent", "depth-equal", **tested("the depth of the parent itself"), steps=[BASE, with_tca(node(0), _FIRST)]),
-    broken_session("tca-parent", "update-missing", **tested("an update is missing"), steps=[BASE, with_tca(node(2), _FIRST)]),
+    broken_session("tca-parent", "depth-equal", **tested("the depth of the parent itself"), steps=[BASE, with_tca(node(0), BASE_INDEXES)]),
+    broken_session("tca-parent", "update-missing", **tested("an update is missing"), steps=[BASE, with_tca(node(2), BASE_INDEXES)]),
     broken_session("tca-parent", "depth-back", **tested("a depth that was there before"), steps=[BASE, FIRST, with_tca(node(1), _SECOND)]),
     broken_session("tca-parent", "device", **tested("another device_id", element="device_id"),
-                   steps=[BASE, with_tca(node(1, 0, 1), _FIRST)]),
+                   steps=[BASE, with_tca(node(1, 0, 1), BASE_INDEXES)]),
     broken_session("tca-parent", "parameter", **tested("another parameter_id", element="parameter_id"),
-                   steps=[BASE, with_tca(node(1, 1), _FIRST)]),
+                   steps=[BASE, with_tca(node(1, 1), BASE_INDEXES)]),
     broken_session("tca-parent", "elements", **tested("fewer elements", element="tensor_dimensions"),
-                   steps=[BASE, with_tca(node(1), _FIRST, (2, 4))]),
+                   steps=[BASE, with_tca(node(1), BASE_INDEXES, (2, 4))]),
     broken_session("tca-parent", "after-raw", **tested("a parent of raw numbers, which has no indexes"), steps=[
         stream(unit(NNR_PT_RAW_FLOAT, "w", (3,), np.array([1, 2, 3], np.float32), node(0))),
         update(unit(NNR_PT_FLOAT, "w", (3,), Coded([1, -3, 2]), node(1), tca=True, histories={})),
     ]),
     broken_session("tca-parent", "no-node-before", **tested("a tensor without a node id"), steps=[
-        stream(tensor(_FIRST, None)), with_tca(node(1), _FIRST),
+        stream(tensor(BASE_INDEXES, None)), with_tca(node(1), BASE_INDEXES),
     ]),
     broken_session(
         "cb-limit", "positive", title="An index past the codebook's last value",
@@ -222,7 +222,7 @@ RECIPES: Final[tuple[SessionRecipe, ...]] = (
     broken_session(
         "payload-end", "2024", title="Bytes after a codeword with skipped rows",
         catches="A decoder that does not know where a codeword ends.", element="cabac_codeword",
-        steps=[stream(unit(NNR_PT_INT, "w", _SHAPE, skipping(np.array(_FIRST), _SHAPE, (1,))))], edit=extended(b"\0\0"),
+        steps=[stream(unit(NNR_PT_INT, "w", _SHAPE, skipping(np.array(BASE_INDEXES), _SHAPE, (1,))))], edit=extended(b"\0\0"),
     ),
     broken_session(
         "update-base", "unknown", title="A difference to a tensor that no stream has", catches="A decoder that takes it for a new tensor.",
@@ -262,7 +262,7 @@ RECIPES: Final[tuple[SessionRecipe, ...]] = (
     broken_session(
         "update-order", "back", title="An update of the base model after two updates",
         catches="A decoder that compares put_node_depth with the base model's.", element="put_node_depth",
-        steps=[BASE, FIRST, update(tensor(_FIRST, 2)), FIRST],
+        steps=[BASE, FIRST, update(tensor(BASE_INDEXES, 2)), FIRST],
     ),
     broken_session(
         "update-sum", "above", title="A sum above int32", catches="A decoder whose sums wrap round.", element="cabac_codeword",

@@ -46,6 +46,7 @@ TOPICS: Final = (
     "large_counts",
     "either_reading",
     "boundaries",
+    "wide_values",
 )
 """The modules with recipes of the first edition; each has its ``RECIPES``."""
 
@@ -62,6 +63,8 @@ SESSION_TOPICS: Final = (
     "second_edition_broken",
     "updates_pairs",
     "updates_remembered",
+    "updates_wide",
+    "updates_mixed",
 )
 """The modules with recipes of the second edition."""
 

@@ -206,4 +206,15 @@ FAULTS: Final = (
         (once_read("    values[zero_offset + 1 :] = [min(abs(value), INT32_MAX) for value in values[zero_offset + 1 :]]\n"),),
         vectors=("codebook-zero-value-negative",),
     ),
+    NamedFault(
+        "codebook-indexes-of-16-bits",
+        "Indexes into a codebook are kept in 16 bits with a sign.",
+        ("codebook_size", "abs_remainder"),
+        (
+            of_lookup(
+                "", "numbers = tensor.indexes if part.codebook is None else codebook_values(tensor.indexes.astype(np.int16), part.codebook)"
+            ),
+        ),
+        vectors=("codebook-65539-values",),
+    ),
 )

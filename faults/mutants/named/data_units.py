@@ -229,4 +229,18 @@ FAULTS: Final = (
         ),
         vectors=("partial-set-of-one",),
     ),
+    NamedFault(
+        "names-compared-up-to-255-bytes",
+        "Two names with the same first 255 bytes are taken for one, which is refused as coded twice.",
+        ("topology_elem_id",),
+        (
+            Edit(
+                "driver",
+                "Driver._admit",
+                "known = name in self._names or name in header.ids[:place]",
+                "known = any(name[:255] == other[:255] for other in (*self._names, *header.ids[:place]))",
+            ),
+        ),
+        vectors=("ndu-id-common-prefix",),
+    ),
 )

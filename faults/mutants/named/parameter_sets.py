@@ -259,4 +259,20 @@ FAULTS: Final = (
         )
         for set_, function in (("mps", _MPS), ("lps", _LPS))
     ),
+    NamedFault(
+        "step-by-factors-in-binary32",
+        "The step is the product of its mantissa, a power of two and 2 ** -density, in binary32.",
+        ("mps_qp_density", "qp_delta"),
+        (
+            Edit(
+                "quantization.reconstruction",
+                "step_size",
+                _STEP,
+                "one = np.float32(1)\n"
+                "    with np.errstate(over='ignore', under='ignore'):\n"
+                "        return np.float64(np.float32(mantissa) * np.ldexp(one, qp >> qp_density) * np.ldexp(one, -qp_density))",
+            ),
+        ),
+        vectors=("value-steps-wide",),
+    ),
 )

@@ -146,4 +146,11 @@ FAULTS: Final = (
         ),
         vectors=("scan-1-borders",),
     ),
+    NamedFault(
+        "entry-points-counted-in-a-byte",
+        "The number of entry points is kept in a byte.",
+        ("scan_order", "cabac_offset_list"),
+        (Edit("syntax.structures.data_unit", "entry_point_list", "    for j in range(count):", "    for j in range(count & 0xFF):"),),
+        vectors=("scan-1-256-block-rows",),
+    ),
 )
