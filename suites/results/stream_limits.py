@@ -30,11 +30,14 @@ class StreamLimit:
 LIMITS: Final = (
     StreamLimit("bytes of a stream", 162_884, ("cabac-extremes-set-6",)),
     StreamLimit("bytes of a unit", 79_209, ("cabac-extremes-set-5",)),
-    StreamLimit("units of a stream", 102, ("codebook-zero-value-code-lengths", "unit-many")),
-    StreamLimit("dimensions of a tensor", 32, ("ndu-32-dimensions",)),
+    StreamLimit("units of a stream", 215, ("value-steps-wide",)),
+    StreamLimit("dimensions of a tensor", 32, ("ndu-32-dimensions", "update-32-dimensions")),
     StreamLimit("elements of a tensor", 156_812, ("cabac-extremes-set-5",)),
     StreamLimit("bytes of an id", 65_536, ("ndu-id-65536",)),
     StreamLimit("ids of a unit", 8, ("block-codebooks-and-vectors", "block-dc-ls-bn-bi", "update-block-dc-ls-bn-bi")),
+    StreamLimit("values of a codebook", 65_539, ("codebook-65539-values", "update-codebook-65539-values")),
+    StreamLimit("entry points of a unit", 257, ("scan-1-256-block-rows",)),
+    StreamLimit("streams of a session", 21, ("update-twenty-steps",)),
     StreamLimit("bytes of all output of a stream", 844_408, ("cabac-extremes-set-4",)),
 )
 """The limits that published vectors reach."""

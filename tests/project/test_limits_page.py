@@ -42,6 +42,8 @@ class Most(Watcher):
         header: DataUnitHeader | None = unit.data_unit_header
         if header is not None:
             self.see(dimensions=len(header.dimensions), elements=prod(header.dimensions), ids=len(header.ids))
+            book = max((len(book.values) for book in (header.codebook, header.codebook_dc) if book is not None), default=0)
+            self.see(codebook=book, entries=len(header.entry_points))
             self.see(id=max(len(name.encode()) for name in header.ids))
 
 
@@ -53,6 +55,9 @@ SAID = {
     "elements": "elements of a tensor",
     "id": "bytes of an id",
     "ids": "ids of a unit",
+    "codebook": "values of a codebook",
+    "entries": "entry points of a unit",
+    "session": "streams of a session",
     "output": "bytes of all output of a stream",
 }
 """The rows of the page by what is counted here."""
@@ -74,6 +79,7 @@ def met() -> dict[str, dict[str, int]]:
             base = driver.model if len(streams) > 1 else base
             most.see(stream=len(stream))
             own |= {name: max(own[name], value) for name, value in most.met.items()}
+        own["session"] = len(streams)
         own["output"] = max(step.expected.size for step in stored.vector.steps if step.expected is not None)
     return found
 
@@ -114,6 +120,7 @@ def test_the_page_says_what_the_reference_refuses() -> None:
     limits = DecodeLimits()
     assert OWN["units of a stream"] == f"{limits.units:,}"
     assert OWN["depth of aggregates"] == str(limits.depth)
+    assert OWN["streams of a session"] == f"{limits.session_streams:,}"
     assert OWN["dimensions of a tensor"].split()[0] == str(limits.dimensions)
     assert (OWN["elements of a tensor"], OWN["bytes of all output of a stream"]) == ("2^31", "2^34")
     assert (limits.elements, limits.total_bytes, limits.inflate_floor) == (2**31, 2**34, 2**20)
