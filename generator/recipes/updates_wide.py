@@ -128,8 +128,8 @@ def decomposed_with_codebooks(numbers: Numbers) -> list[StepUnits]:
 
     def step(depth: int) -> InTurn:
         parts = {"w_G": part("G", (4, 3), (3, 2), depth), "w_H": part("H", (3, 6), (130, 170), depth)}
-        books = {"codebook": codebook(3, 2), "codebook_dc": codebook(130, 170)}
-        rank = {"decomposition_rank": 3, "g_number_of_rows": 4}
+        books: dict[str, Any] = {"codebook": codebook(3, 2), "codebook_dc": codebook(130, 170)}
+        rank: dict[str, Any] = {"decomposition_rank": 3, "g_number_of_rows": 4}
         form = _ABSENT if depth else None
         return unit(
             NNR_PT_BLOCK, ("w_G", "w_H"), (4, 3, 2), parts, node(depth), parameter_types=DC, unary_length=1, tca=depth > 0, form=form,
