@@ -36,7 +36,7 @@ _PARTIAL: Final = 2
 
 
 @dataclass(frozen=True)
-class Draw:
+class DrawnChoices:
     """The source of the choices of one data unit.
 
     Args:
@@ -57,7 +57,7 @@ class Draw:
 
 
 @dataclass(frozen=True)
-class Model:
+class DrawnTensor:
     """What stays the same of a tensor, or of a block, from step to step.
 
     Args:
@@ -84,18 +84,18 @@ class Model:
         return {f"{self.name}{end}": shape for end, shape in weights.items()} | vectors
 
 
-def model_of(numbers: Numbers, place: int) -> Model:
+def model_of(numbers: Numbers, place: int) -> DrawnTensor:
     """Draw a tensor or a block; the second and the fourth of a session are blocks."""
-    draw = Draw(numbers, f"model/{place}")
+    draw = DrawnChoices(numbers, f"model/{place}")
     dimensions = draw.of("dimensions", _SHAPES)
     if place % 2:
-        return Model(_LETTERS[place], NNR_PT_BLOCK, dimensions if len(dimensions) > 1 else (6, 4), draw.of("parts", _PARTS[1:]))
+        return DrawnTensor(_LETTERS[place], NNR_PT_BLOCK, dimensions if len(dimensions) > 1 else (6, 4), draw.of("parts", _PARTS[1:]))
     if place == 4:
-        return Model(_LETTERS[place], NNR_PT_INT, dimensions, 0)
-    return Model(_LETTERS[place], NNR_PT_FLOAT, dimensions, draw.of("parts", _PARTS[:4]))
+        return DrawnTensor(_LETTERS[place], NNR_PT_INT, dimensions, 0)
+    return DrawnTensor(_LETTERS[place], NNR_PT_FLOAT, dimensions, draw.of("parts", _PARTS[:4]))
 
 
-def data_unit(numbers: Numbers, model: Model, step: int, depth: int, quantization: Quantization, names: list[str] | None) -> InTurn:
+def data_unit(numbers: Numbers, model: DrawnTensor, step: int, depth: int, quantization: Quantization, names: list[str] | None) -> InTurn:
     """Draw how a tensor or a block is coded in a step, and its indexes.
 
     Args:
@@ -106,7 +106,7 @@ def data_unit(numbers: Numbers, model: Model, step: int, depth: int, quantizatio
         quantization: The qp in force.
         names: The list that ids are indexes into; None for names.
     """
-    draw = Draw(numbers, f"{model.name}/{step}")
+    draw = DrawnChoices(numbers, f"{model.name}/{step}")
     integer, matrix = model.payload_type == NNR_PT_INT, len(model.dimensions) > 1
     length = draw.of("length", _LENGTHS)
     book = not integer and draw.below("book", 3) == 0
@@ -183,7 +183,7 @@ def session(numbers: Numbers, number: int) -> list[StepUnits]:
     depths = dict.fromkeys(models, 0)
     steps = []
     for step in range(STEPS):
-        draw = Draw(numbers, f"step/{step}")
+        draw = DrawnChoices(numbers, f"step/{step}")
         quantization = in_force = _quantization(draw, "model")
         units: list[InTurn] = [reference_list(names)] if names else []
         for place, model in enumerate(models):
@@ -199,7 +199,7 @@ def session(numbers: Numbers, number: int) -> list[StepUnits]:
     return steps
 
 
-def _quantization(draw: Draw, what: str) -> Quantization:
+def _quantization(draw: DrawnChoices, what: str) -> Quantization:
     """Draw a density, and a qp that gives a step of about a quarter."""
     density = draw.of(f"{what}/density", _DENSITIES)
     return Quantization(density, (-2 << density) - draw.below(f"{what}/qp", 1 << density))

@@ -57,14 +57,17 @@ def with_updates(numbers: Numbers, label: str, dimensions: tuple[int, ...], skip
 
 
 def many_rows(numbers: Numbers) -> list[StepUnits]:
-    """Make a matrix of 257 block rows, some of which are skipped whole, and two updates."""
+    """Make a matrix of 257 block rows, some skipped whole, and two updates."""
     rows = 2_056
     skipped = tuple(row for row in range(rows) if row % 5 == 0 or row // 8 in (0, 3, 255, 256))
     return with_updates(numbers, "w", (rows, 2), skipped, persistence=100, scan_order=1, dq_flag=True)
 
 
 def many_dimensions(numbers: Numbers) -> list[StepUnits]:
-    """Make tensors of 5, 9 and 32 dimensions, and two updates, of which one has no dimensions."""
+    """Make tensors of 5, 9 and 32 dimensions, and two updates.
+
+    The second update leaves the dimensions to the base model.
+    """
     shapes = {"five": (3, 2, 2, 2, 2), "nine": (3, 1, 2, 1, 2, 1, 2, 1, 3), "most": (12, *(1,) * 29, 5, 1)}
 
     def step(depth: int, form: HeaderForm | None = None) -> list[InTurn]:
@@ -100,10 +103,11 @@ def layers(numbers: Numbers) -> list[StepUnits]:
 
 
 def wide_codebook(numbers: Numbers) -> list[StepUnits]:
-    """Make a vector and a matrix with a codebook of 65,539 values, and an update of both."""
+    """Make a vector and a matrix with a codebook of 65,539 values, and an update."""
     ends = np.array([0, 32_838, -32_700, 1, -1, 32_768, 32_767, -32_699, 257, -257, 256, 300], np.int64)
 
     def step(depth: int) -> list[InTurn]:
+        """Return the units of a stream."""
         quants = np.roll(ends, 5 * depth)
         common: dict[str, Any] = {"codebook": WIDE_CODEBOOK, "form": HeaderForm(codebook_egk=0), "tca": depth > 0}
         matrix = np.concatenate((quants, numbers.integers(f"{depth}", 12, -400, 400)))
@@ -116,9 +120,9 @@ def wide_codebook(numbers: Numbers) -> list[StepUnits]:
 
 
 def decomposed_with_codebooks(numbers: Numbers) -> list[StepUnits]:
-    """Make a decomposed BLOCK with two codebooks, that of H the larger, and two updates of it.
+    """Make a decomposed BLOCK with two codebooks, and two updates of it.
 
-    The updates use every tool, and leave their dimensions to the base model.
+    The codebook of H is the larger. The updates use every tool, and leave their dimensions to the base model.
     """
 
     def part(label: str, shape: tuple[int, int], sides: tuple[int, int], depth: int) -> Coded:
@@ -127,6 +131,7 @@ def decomposed_with_codebooks(numbers: Numbers) -> list[StepUnits]:
         return skipping(quants, shape, (1,), hdsp=depth > 0)
 
     def step(depth: int) -> InTurn:
+        """Return the BLOCK of a stream."""
         parts = {"w_G": part("G", (4, 3), (3, 2), depth), "w_H": part("H", (3, 6), (130, 170), depth)}
         books: dict[str, Any] = {"codebook": codebook(3, 2), "codebook_dc": codebook(130, 170)}
         rank: dict[str, Any] = {"decomposition_rank": 3, "g_number_of_rows": 4}
@@ -140,7 +145,7 @@ def decomposed_with_codebooks(numbers: Numbers) -> list[StepUnits]:
 
 
 def at_byte_ends() -> list[StepUnits]:
-    """Make nodes and updates of them with device, parameter and depth at ends of 8 and 16 bits."""
+    """Make nodes, and updates of them, with numbers at ends of 8 and 16 bits."""
     ends = [(1 << bits) + more for bits in (8, 16) for more in (-2, -1, 0)]
     nodes = [NodeId(*(value if place == which else 0 for place in range(3))) for value in ends for which in range(3)]
     return nodes_session(nodes, parent_device=True)
@@ -160,9 +165,10 @@ def common_prefixes(numbers: Numbers) -> list[StepUnits]:
 
 
 def described_steps() -> list[StepUnits]:
-    """Make a base model and an update, whose parameter sets say all that describes a model."""
+    """Make a base model and an update that say all that describes them."""
 
     def with_words(values: Values) -> Values:
+        """Return a parameter set with all that describes a model."""
         return described(
             values,
             base_model_id="base",
@@ -184,7 +190,7 @@ def with_topologies() -> list[StepUnits]:
 
 
 def another_type() -> list[StepUnits]:
-    """Make an INT that an update replaces by a FLOAT of another shape, and a difference to that."""
+    """Make an INT that a FLOAT of another shape replaces, and a difference to that."""
     return [
         stream(unit(NNR_PT_INT, "w", (2, 3), Coded([1, 0, 5, -2, 0, 3]), node(0))),
         update(unit(NNR_PT_FLOAT, "w", (4, 2), Coded([1, 0, 0, -9, 3, 0, 1, 2]), node(0), parent=False)),
@@ -201,7 +207,7 @@ def many_steps() -> list[StepUnits]:
 
 
 def empty_then_block() -> list[StepUnits]:
-    """Make a weight and its LS as tensors of their own, an update of nothing, and one as a BLOCK."""
+    """Make two tensors, an update of nothing, and one of both as a BLOCK."""
     return [
         stream(
             unit(NNR_PT_FLOAT, "w", (3, 2), Coded([1, 0, -2, 3, 0, 5]), node(0)), unit(NNR_PT_FLOAT, "ls", (3,), Coded([7, 0, -1]), node(0))

@@ -41,13 +41,15 @@ def many_rows(numbers: Numbers) -> list[Values]:
 
 
 def doubled_beyond(quant: int) -> list[Values]:
-    """Build a FLOAT vector with dq_flag whose last index is not int32 once it is doubled."""
+    """Build a FLOAT with dq_flag whose last index leaves int32 when doubled."""
     head = header(NNR_PT_FLOAT, "w", (2,), dq_flag=True)
     return [*opening(), payload_of(ndu(head, Coded([0, 0])), cabac_codeword=codeword([1, quant], qp_delta_bits=6, dq_flag=True))]
 
 
 def wide_steps() -> list[Values]:
-    """Build FLOATs with steps at the ends of binary32 and of integers, for all densities above 0.
+    """Build FLOATs with steps at the ends of binary32 and of integers.
+
+    All densities above 0 are used as far as they reach.
 
     Steps and products are exact, so that they are the same in any arithmetic that has room for
     them.
