@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 
 from nnc_conformance.generator.composition import Coded, header, ndu, opening
-from nnc_conformance.generator.editing import exp_golomb, payload_of, recoded
-from nnc_conformance.generator.negative import broken, codeword
+from nnc_conformance.generator.editing import exp_golomb, recoded
+from nnc_conformance.generator.negative import broken
 from nnc_conformance.generator.randomness import Numbers
 from nnc_conformance.generator.recipe import Recipe
 from nnc_conformance.generator.recipes.codebooks import with_codebook
@@ -40,19 +40,11 @@ def many_rows(numbers: Numbers) -> list[Values]:
     return opening() + [scanned(1, (8 * rows, 2), numbers, dq_flag=rows % 2 == 0, persistence=110) for rows in (257, 258)]
 
 
-def doubled_beyond(quant: int) -> list[Values]:
-    """Build a FLOAT with dq_flag whose last index leaves int32 when doubled."""
-    head = header(NNR_PT_FLOAT, "w", (2,), dq_flag=True)
-    return [*opening(), payload_of(ndu(head, Coded([0, 0])), cabac_codeword=codeword([1, quant], qp_delta_bits=6, dq_flag=True))]
-
-
 def wide_steps() -> list[Values]:
     """Build FLOATs with steps at the ends of binary32 and of integers.
 
-    All densities above 0 are used as far as they reach.
-
-    Steps and products are exact, so that they are the same in any arithmetic that has room for
-    them.
+    All densities above 0 are used as far as they reach. Steps and products are exact, so that they
+    are the same in any arithmetic that has room for them.
     """
     units = opening()
     for density in range(1, 8):
@@ -91,15 +83,6 @@ def _broken() -> Iterator[Recipe]:
             element="topology_elem_id_index_list",
             units=indexed_block(),
             edit=recoded("topology_elem_id_index_list", exp_golomb(wrap + 1, 7)),
-        )
-    for name, quant in (("above", 1 << 30), ("far-above", (1 << 31) - 1), ("below", -(1 << 30) - 1)):
-        yield broken(
-            "prefix",
-            f"doubled-{name}",
-            title=f"An index of {quant} that dependent quantization doubles",
-            catches="A decoder that checks an index, but not what it becomes by doubling.",
-            element="abs_remainder",
-            units=doubled_beyond(quant),
         )
 
 
