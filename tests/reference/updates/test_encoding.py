@@ -177,6 +177,41 @@ def test_a_layer_that_was_not_trained_has_no_unit(kind: str, spread: float, rdo:
     assert decode(encode({"frozen": frozen}, base=base, options=options), base=base).parameters == {}
 
 
+BLOCK = Block({"weight": "w", "weight.ls": "s"})
+
+
+@pytest.mark.parametrize("dq", [False, True])
+@pytest.mark.parametrize("trained", [False, True])
+def test_a_block_has_a_unit_if_a_part_changed(dq: bool, trained: bool) -> None:
+    """The frozen block differs from its base by the quantization of the base alone."""
+    rng = np.random.default_rng(5)
+    model = {"w": rng.normal(size=(400, 30)).astype(np.float32), "s": rng.normal(size=400).astype(np.float32)}
+    base = begun(model, edition=2024, dq=dq, blocks=(BLOCK,))
+    again = EncoderOptions(qp=QP, nonweight_qp=QP, dq=dq)
+    assert decode(encode(base.parameters, base=base, options=again), base=base).parameters == {}
+    if trained:
+        model["s"][3] += np.float32(0.5)
+    assert set(decode(encode(model, base=base, options=again), base=base).differences) == ({"w", "s"} if trained else set())
+
+
+def test_a_block_that_is_not_given_stays() -> None:
+    model = {"w": np.ones((2, 3), np.float32), "s": np.ones(2, np.float32), "other": np.ones(5, np.float32)}
+    base = begun(model, edition=2024, blocks=(BLOCK,))
+    after = decode(encode({"other": np.zeros(5, np.float32)}, base=base), base=base)
+    assert after.differences == ("other",)
+    assert after.model is not None
+    assert after.model.parameters["w"].tobytes() == base.parameters["w"].tobytes()
+
+
+def test_given_indexes_are_coded_alone_in_an_update() -> None:
+    indexes = np.arange(-6, 6, dtype=np.int32).reshape(3, 4)
+    base = begun({"w": np.full((3, 4), 7, np.float32)}, edition=2024)
+    options = EncoderOptions(qp=QP, indexes={"w": indexes})
+    step = decode(encode({"w": np.float32(STEP) * indexes}, base=base, options=options), base=base)
+    assert step.differences == ()
+    assert step.parameters["w"].tobytes() == (np.float32(STEP) * indexes).tobytes()
+
+
 @pytest.mark.parametrize("change", ["one value by three steps", "all values by half a step"])
 def test_a_layer_that_was_trained_a_little_has_a_unit(change: str) -> None:
     rng = np.random.default_rng(11)
@@ -251,6 +286,12 @@ def test_errors_are_told_apart() -> None:
         EncoderOptions(hdsp="maybe")
     with pytest.raises(EncodeError, match="needs edition 2024"):
         encode({"a": np.ones((2, 3), np.float32)}, base=base, options=EncoderOptions(edition=2022))
+
+
+@pytest.mark.parametrize("parameters", [{"a": [1.0]}, {3: np.ones(2, np.float32)}])
+def test_parameters_are_arrays_by_name(parameters: Any) -> None:
+    with pytest.raises(EncodeError, match="parameters are NumPy arrays by name, a str"):
+        encode(parameters)
 
 
 def test_part_of_a_block_is_refused() -> None:
