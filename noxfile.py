@@ -14,15 +14,21 @@ ARRAYS = Path(__file__).parent / "generator" / "coverage" / "arrays.json"
 PEER_SETUP = Path(__file__).parent / "tests" / "peer" / "setup"
 COVERING = (
     "reference/**/test_*.py",
+    "encoders/test_*.py",
     "test_cli_codec.py",
     "test_cli_encode_updates.py",
     "test_cli_sessions.py",
     "test_coverage.py",
     "test_diagnosis_*.py",
+    "test_encode_choices.py",
     "test_generator.py",
+    "test_model_files.py",
     "test_state_files.py",
+    "test_storage_tensors.py",
     "test_two_decoders.py",
     "test_two_decoders_sessions.py",
+    "test_validate.py",
+    "test_validation_words.py",
     "test_vectors.py",
 )
 COVERING_KERNELS = ("test_decoder_samples.py", "test_entropy_*.py", "test_quantization.py", "test_quantization_codebook.py")
