@@ -511,6 +511,12 @@ FAULTS: Final = (
             Edit(
                 "updates.applying",
                 "ModelBuilder.take",
+                "self._shapes[part.id] = part.dimensions",
+                "self._shapes.setdefault(part.id, part.dimensions)",
+            ),
+            Edit(
+                "updates.applying",
+                "ModelBuilder.take",
                 "self._shapes[header.whole_id] = header.dimensions",
                 "self._shapes.setdefault(header.whole_id, header.dimensions)",
             ),
