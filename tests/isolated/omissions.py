@@ -388,6 +388,7 @@ OMISSIONS: tuple[Omission, ...] = (
         "keeps the low 32 bits of an index",
         (("tensor", 'raise PlainError("entropy", f"index', "value = (value + (1 << 31)) % (1 << 32) - (1 << 31)"),),
     ),
+    ignored("prefix", ("tensor", 'raise PlainError("entropy", f"index'), behaviour="keeps indexes of any magnitude"),
     ignored(
         "interval",
         ("arithmetic", 'raise PlainError("entropy", f"IvlOffset'),

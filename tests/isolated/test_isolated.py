@@ -172,10 +172,12 @@ def test_every_rule_with_a_vector_is_lacked_by_a_decoder() -> None:
 
 def test_a_decoder_without_the_rule_decodes_the_vector() -> None:
     chosen = [stored for stored in NEGATIVE if successor(stored.vector.id) is None and stored.vector.id not in UNAFFORDABLE]
+    refused = []
     for stored in chosen if ALL else sampled(chosen, SAMPLE):
         enough = 0 if stored.vector.id in WITHOUT_TENSORS else 1
-        accepted = any(count >= enough for count in accepting(stored))
-        assert accepted, f"{stored.vector.id}: no decoder without {stored.vector.negative} gives tensors"
+        if not any(count >= enough for count in accepting(stored)):
+            refused.append(stored.vector.id)
+    assert not refused, f"vectors that no decoder without their rule decodes: {refused}"
 
 
 def test_successors_break_the_same_rule() -> None:
