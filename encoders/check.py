@@ -29,8 +29,10 @@ OPTION_PROBES: Final = ("options-00", "options-01")
 HINTS: Final[Mapping[Fault, str]] = {
     Fault.TOML_SYNTAX: "Quote strings; an option is a string with {value}, or a table of values and words. The file is UTF-8.",
     Fault.TOML_KEY: "Required keys: name, kind (command or worker) and command. "
-    "Optional: version, base, updates, max_error_steps, and the table options; docs/encoders.md explains them.",
-    Fault.COMMAND_PLACEHOLDERS: "Put {input} and {output} into the command; {base} and {options} are optional (docs/encoders.md).",
+    "Optional: version, base, updates, max_error_steps, and the table options; docs/encoders.md explains them, and lists "
+    "options and values.",
+    Fault.COMMAND_PLACEHOLDERS: "command needs {input} and {output}, and may have the words {base} and {options}; base needs {stream}; "
+    "an option needs {value}, or a table of values and words (docs/encoders.md).",
     Fault.COMMAND_NOT_FOUND: "Name an executable on PATH, or give its absolute path; in encoder.toml, {here} is the folder of the file.",
     Fault.EXIT_CODE: "A command ends with 0 (encoded), 65 (refused) or 69 (unsupported); a worker runs until it gets stop. "
     "Its standard error is shown above.",

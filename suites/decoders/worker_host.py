@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Generic, Protocol, Self, TypeVar
 
+from nnc_conformance.suites.decoders.execution import DecoderEnding
 from nnc_conformance.suites.decoders.worker_process import WorkerError, WorkerProcess
 from nnc_conformance.suites.sandbox.limits import Limits
 from nnc_conformance.suites.sandbox.linux import require_linux
@@ -64,10 +65,10 @@ class WorkerHost(ABC, Generic[SpecT, WorkerT]):
         """Do ``work`` with the implementation's worker, which is started if it is not running.
 
         Raises `WorkerError` if the worker does not start. After `FAILED_STARTS` failed starts in a
-        row none is tried again.
+        row, or one that took all its time, none is tried again.
         """
         failed = self._failed_starts.setdefault(implementation.name, [])
-        if len(failed) == FAILED_STARTS:
+        if failed and (len(failed) == FAILED_STARTS or failed[-1].ending is DecoderEnding.TIMEOUT):
             raise failed[-1].again()
         try:
             worker = self._worker_for(implementation)

@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 
 from nnc_conformance.encoders.cases import cases_for
-from nnc_conformance.encoders.check import HINTS
+from nnc_conformance.encoders.check import HINTS, check_encoder
 from nnc_conformance.encoders.encoder_spec import EncoderError, EncoderKind
 from nnc_conformance.encoders.load import EncoderFile, load_encoder, load_encoders
 from nnc_conformance.encoders.option_values import ASKED, OCTAVES
 from nnc_conformance.reference.encoder_options import EncoderOptions
+from nnc_conformance.suites.decoders import worker_process
 from nnc_conformance.suites.results.fault_table import Fault
+from nnc_conformance.suites.results.outcomes import Outcome
+from nnc_conformance.suites.sandbox.limits import Limits
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PAGE = Path(__file__).parents[2] / "docs" / "encoders.md"
@@ -110,6 +113,31 @@ def test_all_mistakes_are_listed(tmp_path: Path) -> None:
     with pytest.raises(EncoderError) as raised:
         load_encoder(written(tmp_path, GOOD.replace("qp =", "quantizer =").replace("on =", "yes =").replace("{output}", "")))
     assert len(raised.value.problems) == 3
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "remedy"),
+    [
+        ("--qp {value}", "--qp", "an option needs {value}, or a table of values and words"),
+        ("--base {stream}", "--base", "base needs {stream}"),
+        ("{output}", "output", "command needs {input} and {output}"),
+        ("qp = ", "quantizer = ", "docs/encoders.md explains them, and lists options and values"),
+    ],
+)
+def test_a_mistake_has_a_hint_that_speaks_of_it(tmp_path: Path, old: str, new: str, remedy: str) -> None:
+    (finding,) = check_encoder(written(tmp_path, GOOD.replace(old, new))).findings
+    assert remedy in finding.hint
+
+
+def test_a_worker_that_never_answers_start_is_waited_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_process, "START_SECONDS", 1.0)
+    (tmp_path / "silent.sh").write_text('echo started >> "$1"\nexec sleep 60\n')
+    words = f"sh {tmp_path / 'silent.sh'} {tmp_path / 'starts'}"
+    file = written(tmp_path, f'name = "silent"\nkind = "worker"\ncommand = "{words}"\n')
+    check = check_encoder(file, limits=Limits(wall_seconds=1.0, cpu_seconds=4.0))
+    assert set(check.outcomes.values()) == {Outcome.TIMEOUT}
+    assert [finding.fault for finding in check.findings] == [Fault.TIMEOUT, Fault.NOTHING_DECODED]
+    assert (tmp_path / "starts").read_text() == "started\n"
 
 
 def test_an_argument_that_is_nothing_known_has_no_problems(tmp_path: Path) -> None:
