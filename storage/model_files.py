@@ -69,8 +69,10 @@ VARIANCE_NAME: Final = re.compile(r"(.*_)?var(iance)?s?(_ema)?", re.IGNORECASE)
 """Last parts of the names that frameworks give to variances, whose values are not negative."""
 TABLE_NAMES: Final = ("cos_cached", "sin_cached", "cos_cache", "sin_cache", "inv_freq")
 """Last parts of the names of rotary tables."""
-SCALE_NAME: Final = re.compile(r"(.*_)?(scales?(_inv)?|scb|absmax|quant_map|zeros?|zero_?points?|biases)", re.IGNORECASE)
-"""Last parts of the names that quantized checkpoints give to scales, offsets and tables."""
+SCALE_NAME: Final = re.compile(r"(.*_)?(scales?(_inv)?|scb|absmax|quant_map|zeros?|zero_?points?|biases|g_idx)", re.IGNORECASE)
+"""Last parts of the names that quantized checkpoints give to scales, offsets, tables and indexes of
+groups.
+"""
 _RUNS: Final = "loading the model would run it"
 _CARRIED: Final = "its tensors hold NNR data units (Annex E) instead of plain values; decode it first"
 INPUT_REASON: Final = "read by an operator as a scale, zero point, table, mask, coordinate, bound or size"
@@ -499,7 +501,8 @@ def _program(path: Path) -> Model:
 
 def _keras(path: Path) -> Model:
     """Read a Keras model (.keras)."""
-    from nnc_conformance.reference.topology.tensorflow import COMPILED, extract
+    from nnc_conformance.reference.topology.keras_safety import COMPILED
+    from nnc_conformance.reference.topology.tensorflow import extract
 
     model = extract(read_bytes(path))
     left_out = dict.fromkeys(model.left_out, "no layer reads it")

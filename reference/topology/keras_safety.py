@@ -5,10 +5,13 @@ Only known layers and bounded sizes are accepted.
 
 import json
 import re
+from dataclasses import dataclass
 from typing import Any, Final
 
 from nnc_conformance.reference.errors import ModelError
 
+COMPILED: Final = "compile_config"
+"""Entry of the configuration with the optimizer, the losses and the metrics."""
 MOST_BYTES: Final = 1 << 26
 """Bytes of a configuration."""
 MOST_SIZE: Final = 1 << 31
@@ -85,6 +88,8 @@ _MATH: Final = frozenset(
     """.split()  # noqa: SIM905
 )
 """Operations of `keras.ops` on sequences and spectra."""
+_QUANTIZERS: Final = "keras.quantizers"
+"""Module of what a quantized layer keeps of its quantization."""
 _OBJECTS: Final = {
     "keras.layers": _LAYERS,
     "keras.src.ops.numpy": _NUMPY,
@@ -114,7 +119,10 @@ _OBJECTS: Final = {
     "keras.src.applications.convnext": frozenset({"LayerScale", "StochasticDepth"}),
     "keras.src.applications.inception_resnet_v2": frozenset({"CustomScaleLayer"}),
     "keras": frozenset({"DTypePolicy", "Functional", "Sequential"}),
-    "keras.dtype_policies": frozenset({"DTypePolicy", "FloatDTypePolicy"}),
+    "keras.dtype_policies": frozenset(
+        {"DTypePolicy", "FloatDTypePolicy", "Int4DTypePolicy", "QuantizedDTypePolicy", "QuantizedFloat8DTypePolicy"}
+    ),
+    _QUANTIZERS: frozenset({"AbsMaxQuantizer", "Float8QuantizationConfig", "Int4QuantizationConfig", "Int8QuantizationConfig"}),
     "keras.models": frozenset({"Functional", "Sequential"}),
     "keras.src.models.functional": frozenset({"Functional"}),
     "keras.src.models.sequential": frozenset({"Sequential"}),
@@ -131,8 +139,21 @@ _OBJECTS: Final = {
 """Classes by module; those without a module are Keras's own notation."""
 
 
-def checked_configuration(data: bytes) -> str:
-    """Return a Keras model's configuration as JSON, without what compiles the model.
+@dataclass(frozen=True)
+class Configuration:
+    """The configuration of a Keras model that is safe to load.
+
+    Args:
+        text: JSON, without what compiles the model.
+        compiled: Whether the model has an optimizer, losses or metrics.
+    """
+
+    text: str
+    compiled: bool
+
+
+def checked_configuration(data: bytes) -> Configuration:
+    """Return a Keras model's configuration without what compiles the model.
 
     It must name known layers and bounded sizes only.
 
@@ -150,6 +171,7 @@ def checked_configuration(data: bytes) -> str:
         raise ModelError(f"the topology is not a Keras model: {error}") from None
     if not isinstance(configuration, dict) or "class_name" not in configuration:
         raise ModelError("the topology is not a Keras model: it names no class")
+    compiled = bool(configuration.get(COMPILED))
     waiting: list[tuple[Any, int, bool, int]] = [(configuration, MOST_SIZE, False, 1)]
     layers = 0
     while waiting:
@@ -159,7 +181,7 @@ def checked_configuration(data: bytes) -> str:
         if isinstance(value, list):
             waiting.extend((item, most, any_float, depth + 1) for item in value)
         elif isinstance(value, dict):
-            value.pop("compile_config", None)
+            value.pop(COMPILED, None)
             if "class_name" in value:
                 _check_object(value)
                 layers += value["class_name"] in _LAYERS
@@ -173,7 +195,7 @@ def checked_configuration(data: bytes) -> str:
             raise ModelError(f"the Keras configuration has the number {str(value)[:80]}, beyond {most}")
         if layers > MOST_LAYERS:
             raise ModelError(f"the Keras model has more than {MOST_LAYERS} layers; code the weights as .safetensors")
-    return json.dumps(configuration)
+    return Configuration(json.dumps(configuration), compiled)
 
 
 def without_statistics(configuration: str) -> str:
@@ -218,6 +240,11 @@ def _check_object(value: dict[str, Any]) -> None:
     module, name = value.get("module"), value["class_name"]
     known = _OBJECTS.get(module) if module is None or isinstance(module, str) else None
     if known is None or not isinstance(name, str) or name not in known:
+        if module == _QUANTIZERS:
+            raise ModelError(
+                f"the Keras model is quantized by {str(name)[:80]}, which is not read; quantize it to int8, int4 or float8, or code its "
+                "weights as .safetensors"
+            )
         raise ModelError(
             f"the Keras model has {_label(value)}, a {str(module)[:80]}.{str(name)[:80]}, which is not among the layers that are known "
             "to be safe; take it out of the model, or code the weights as .safetensors"

@@ -28,11 +28,11 @@ EXTRA: Final = "pip install 'nnc-conformance[tensorflow]'"
 """Command that installs TensorFlow."""
 _CONFIGURATION: Final = "config.json"
 _WEIGHTS: Final = "model.weights.h5"
-COMPILED: Final = "compile_config"
-"""Entry of the configuration with the optimizer, the losses and the metrics."""
 _METADATA: Final = "metadata.json"
 _VOCABULARY: Final = re.compile(r"assets(/\w+)+\.txt", re.ASCII)
 """Members of a .keras file in which Keras keeps the vocabularies of layers."""
+_LINE: Final = 200
+"""Characters of a line of Keras that an error repeats."""
 _NOT_A_MODEL: Final = "the topology is not a Keras model"
 
 
@@ -65,16 +65,15 @@ def extract(model: bytes) -> KerasModel:
         missing = {_CONFIGURATION, _WEIGHTS} - set(entries)
         if missing:
             raise ModelError(f"not a Keras model: it has no {' and no '.join(sorted(missing))}")
-        written = read_member(archive, entries[_CONFIGURATION])
-        configuration = checked_configuration(written)
+        configuration = checked_configuration(read_member(archive, entries[_CONFIGURATION]))
         weights = read_member(archive, entries[_WEIGHTS])
         assets = {name: read_member(archive, entry) for name, entry in entries.items() if _VOCABULARY.fullmatch(name)}
     most = checked_weights(weights) + FREE_BYTES
-    _check_size(_planned(keras, configuration, most), most)
+    _check_size(_planned(keras, configuration.text, most), most)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         with zipfile.ZipFile(path, "w") as checked:
-            for name, data in {_CONFIGURATION: configuration.encode(), _METADATA: b"{}", _WEIGHTS: weights, **assets}.items():
+            for name, data in {_CONFIGURATION: configuration.text.encode(), _METADATA: b"{}", _WEIGHTS: weights, **assets}.items():
                 checked.writestr(name, data)
         opened = _or_model_error("not a Keras model", lambda: keras.saving.load_model(path, compile=False, safe_mode=True))
         others = [name for name in entries if name not in (_CONFIGURATION, _WEIGHTS, _METADATA) and not name.endswith("/")]
@@ -84,9 +83,7 @@ def extract(model: bytes) -> KerasModel:
         raise ModelError("the Keras model has two variables with the same path")
     described = json.loads(_or_model_error("not a Keras model", opened.to_json))
     _fill_in_vocabularies(described, opened)
-    return KerasModel(
-        values, json.dumps(described, sort_keys=True, separators=(",", ":")).encode(), left_out, bool(json.loads(written).get(COMPILED))
-    )
+    return KerasModel(values, json.dumps(described, sort_keys=True, separators=(",", ":")).encode(), left_out, configuration.compiled)
 
 
 def _written(model: Any, path: Path) -> set[str]:
@@ -111,7 +108,7 @@ def restore(topology: bytes, parameters: Mapping[str, Array]) -> bytes:
             Keras is not installed.
     """
     keras = _keras()
-    configuration = checked_configuration(topology)
+    configuration = checked_configuration(topology).text
     most = sum(values.nbytes for values in parameters.values()) + FREE_BYTES
     for name, shape, _ in _planned(keras, configuration, most):
         _fitting(parameters, name, shape)
@@ -256,4 +253,11 @@ def _or_model_error(what: str, make: Callable[[], Any]) -> Any:
     try:
         return make()
     except Exception as error:  # the code of a layer can raise any exception
-        raise ModelError(f"{what}: {(str(error).splitlines() or [type(error).__name__])[0][:200]}") from None
+        raise ModelError(f"{what}: {_first_sentences(str(error)) or type(error).__name__}") from None
+
+
+def _first_sentences(message: str) -> str:
+    """Return the first line of a message, with the next one if it ends with a colon."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    taken = 2 if lines and lines[0].endswith(":") else 1
+    return " ".join(line[:_LINE] for line in lines[:taken])

@@ -33,7 +33,12 @@ STEPS_OF_A_CYCLE: Final = 4
 DQ_ERROR: Final = 0.26
 """Mean squared error that dependent quantization leaves at high rates, in squared steps."""
 DQ_MARGIN: Final = 1.1
-"""How many times that error a base model may have: errors of small tensors vary."""
+"""How many times that error a base model may have."""
+DQ_VARIATION: Final = 2.7
+"""What the margin gains, divided by the root of the number of values: the errors of few vary more.
+
+Their mean varies by 0.5 to 1 over that root.
+"""
 DQ_LARGEST_ERROR: Final = 2.5
 """Largest error in steps that dependent quantization leaves in long tensors."""
 CodedUnit = tuple[DataUnitHeader, dict[str, TensorContent]]
@@ -237,7 +242,8 @@ def as_close_as_new(difference: np.ndarray, values: np.ndarray, step_size: float
     """
     errors = np.square(difference, dtype=np.float64) / step_size**2
     anew = np.minimum(np.square(values, dtype=np.float64) / step_size**2, DQ_ERROR)
-    return bool(errors.max(initial=0) <= DQ_LARGEST_ERROR**2 and errors.sum() <= DQ_MARGIN * anew.sum())
+    margin = DQ_MARGIN + DQ_VARIATION / np.sqrt(max(values.size, 1))
+    return bool(errors.max(initial=0) <= DQ_LARGEST_ERROR**2 and errors.sum() <= margin * anew.sum())
 
 
 def has_format(values: np.ndarray, data_format: int | None) -> bool:

@@ -207,6 +207,43 @@ def test_operations_and_layers_with_learned_statistics_are_kept(folder: Path) ->
     kept(keras.Model(given, keras.ops.softmax(keras.layers.Dense(3)(rows))), folder, IMAGES)
 
 
+QUANTIZATIONS = {
+    "int8": {"mode": "int8"},
+    "int4": {"mode": "int4"},
+    "float8": {"mode": "float8"},
+    "int8 weights only": {"config": keras.quantizers.Int8QuantizationConfig(activation_quantizer=None)},
+    "int4 by channel": {"config": keras.quantizers.Int4QuantizationConfig(block_size=-1)},
+}
+
+
+@pytest.mark.parametrize("how", QUANTIZATIONS)
+def test_quantized_models_come_back_with_exact_scales(folder: Path, how: str) -> None:
+    given = keras.Input((6,), dtype="int32")
+    inner = keras.layers.EinsumDense("abc,cd->abd", output_shape=(None, 12), bias_axes="d")(keras.layers.Embedding(20, 16)(given))
+    made = keras.Model(given, keras.layers.Dense(5)(inner))
+    made.quantize(**QUANTIZATIONS[how])
+    kept(made, folder, np.arange(12).reshape(2, 6))
+    model = read_model(folder / "kept.keras")
+    owners = {name.rpartition("/")[0] for name, array in model.parameters.items() if array.dtype == np.int8}
+    assert bool(owners) == how.startswith("int")
+    scales = {name for name in model.parameters if name.rpartition("/")[0] in owners and name.endswith(("_scale", "g_idx"))}
+    assert scales <= set(model.exact)
+
+
+def test_a_model_that_keras_cannot_load_is_refused_with_its_whole_reason(folder: Path) -> None:
+    given = keras.Input((5, 8))
+    made = keras.Model(given, keras.layers.MultiHeadAttention(2, 4)(given, given))
+    made.quantize("int8")
+    made.save(folder / "attention.keras")
+    try:
+        keras.saving.load_model(folder / "attention.keras")
+    except ValueError:
+        with pytest.raises(ModelError, match=r"could not be loaded.*: Layer '\w+' expected 2 variables, but received 0"):
+            extract((folder / "attention.keras").read_bytes())
+    else:
+        assert extract((folder / "attention.keras").read_bytes()).parameters
+
+
 @pytest.mark.parametrize("name", ["MobileNetV3Small", "EfficientNetV2B0"])
 def test_networks_of_keras_applications_are_known(folder: Path, name: str) -> None:
     keras.applications.__dict__[name](weights=None).save(folder / "known.keras")

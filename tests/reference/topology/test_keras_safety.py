@@ -22,7 +22,7 @@ def model(*layers: dict[str, Any]) -> bytes:
 def test_a_plain_model_goes_through_without_what_compiles_it() -> None:
     compiled = json.loads(model(layer("Dense", units=4, kernel_initializer=layer("GlorotUniform", "keras.initializers"))))
     compiled["compile_config"] = {"optimizer": layer("Evil", "os")}
-    assert "compile_config" not in checked_configuration(json.dumps(compiled).encode())
+    assert "compile_config" not in checked_configuration(json.dumps(compiled).encode()).text
 
 
 @pytest.mark.parametrize(
@@ -76,8 +76,8 @@ def called(*arguments: Any, name: str = "Add", **config: Any) -> bytes:
 
 @pytest.mark.parametrize("constant", [1.0, -3.4e38, {"class_name": "__numpy__", "config": {"value": [1e30, 2.0], "dtype": "float32"}}])
 def test_operations_on_tensors_and_constants_are_known(constant: Any) -> None:
-    assert "Add" in checked_configuration(called(KERAS_TENSOR, constant))
-    assert "Add" in checked_configuration(called([constant, {"class_name": "__tuple__", "config": {"value": [KERAS_TENSOR]}}]))
+    assert "Add" in checked_configuration(called(KERAS_TENSOR, constant)).text
+    assert "Add" in checked_configuration(called([constant, {"class_name": "__tuple__", "config": {"value": [KERAS_TENSOR]}}])).text
 
 
 @pytest.mark.parametrize(
@@ -93,6 +93,11 @@ def test_a_call_that_would_compute_at_once_is_refused(arguments: tuple[Any, ...]
 def test_a_constant_is_of_numbers(kind: Any) -> None:
     with pytest.raises(ModelError, match="a constant of type"):
         checked_configuration(called(KERAS_TENSOR, {"class_name": "__numpy__", "config": {"value": [1], "dtype": kind}}))
+
+
+def test_a_quantization_that_is_not_read_is_refused_with_a_remedy() -> None:
+    with pytest.raises(ModelError, match="quantized by GPTQConfig, which is not read; quantize it to int8, int4 or float8"):
+        checked_configuration(model(layer("Dense", quantization_config=layer("GPTQConfig", "keras.quantizers"))))
 
 
 @pytest.mark.parametrize(
@@ -118,7 +123,7 @@ def test_a_vocabulary_is_words_and_not_the_path_of_a_file(vocabulary: Any) -> No
 
 def test_vocabularies_seeds_and_salts_are_no_sizes() -> None:
     settings = {"vocabulary": [10**12, "word"], "seed": 10**12, "salt": [10**12, 1]}
-    assert json.loads(checked_configuration(model(layer("IntegerLookup", **settings))))
+    assert json.loads(checked_configuration(model(layer("IntegerLookup", **settings))).text)
 
 
 def nested(depth: int) -> bytes:

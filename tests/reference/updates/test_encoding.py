@@ -180,6 +180,31 @@ def test_a_layer_that_was_not_trained_has_no_unit(kind: str, spread: float, rdo:
 BLOCK = Block({"weight": "w", "weight.ls": "s"})
 
 
+@pytest.mark.parametrize("count", [2, 4, 10, 40, 160])
+def test_a_block_with_a_small_part_that_was_not_trained_has_no_unit(count: int) -> None:
+    """The mean error of few values varies, and that of one part alone must not send the block."""
+    rng = np.random.default_rng(count)
+    options = EncoderOptions(edition=2024, qp=QP, nonweight_qp=QP, dq=True)
+    sent = 0
+    for _ in range(30):
+        model = {"w": rng.standard_normal((count, 40)).astype(np.float32), "s": rng.standard_normal(count).astype(np.float32)}
+        base = begun(model, edition=2024, dq=True, blocks=(BLOCK,))
+        sent += bool(decode(encode(model, base=base, options=options), base=base).differences)
+    assert sent <= (2 if count < 4 else 0)
+
+
+@pytest.mark.parametrize("count", [4, 40])
+def test_few_values_that_were_trained_by_more_than_a_step_have_a_unit(count: int) -> None:
+    rng = np.random.default_rng(count)
+    model = rng.standard_normal(count).astype(np.float32)
+    options = EncoderOptions(edition=2024, qp=QP, nonweight_qp=QP, dq=True)
+    base = begun({"w": model}, edition=2024, dq=True)
+    trained = base.parameters["w"] + np.float32(1.5 * STEP) * rng.choice([-1, 1], count).astype(np.float32)
+    step = decode(encode({"w": trained}, base=base, options=options), base=base)
+    assert step.model is not None and set(step.differences) == {"w"}
+    assert np.abs(step.model.parameters["w"] - trained).max() <= 2 * STEP
+
+
 @pytest.mark.parametrize("dq", [False, True])
 @pytest.mark.parametrize("trained", [False, True])
 def test_a_block_has_a_unit_if_a_part_changed(dq: bool, trained: bool) -> None:
