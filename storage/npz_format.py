@@ -71,7 +71,7 @@ def load_npy(name: str, data: bytes, *, notes: LoadingNotes | None = None) -> ND
         kind = "Python objects" if dtype.hasobject else "text" if dtype.kind in "SU" else f"the type {dtype}"
         raise ElementTypeError(
             f"tensor {name!r} has {kind}, which is not supported; truth values, integers of up to 64 bits, floats of up to 64 bits "
-            "and complex64 are"
+            "and complex64 are; convert it to one of these"
         )
     if len(shape) > MAX_RANK or not all(map(tensor_types.is_size, shape)):
         raise ModelError(f"tensor {name!r}: the shape {shape} is not supported")

@@ -257,7 +257,7 @@ def _or_model_error(what: str, make: Callable[[], Any]) -> Any:
 
 
 def _first_sentences(message: str) -> str:
-    """Return the first line of a message, with the next one if it ends with a colon."""
+    """Return the first line of a message, and the next one after a colon."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     taken = 2 if lines and lines[0].endswith(":") else 1
     return " ".join(line[:_LINE] for line in lines[:taken])
