@@ -39,6 +39,7 @@ def test_first_and_later_rows_together_hold_every_tuple(strength: int, standing:
     assert gaps_and_idle_rows([*rows(strength, standing), *later_rows(standing)], strength, standing, CONSTRAINTS)[0] == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("standing", GoalStanding)
 def test_no_later_row_is_idle(standing: GoalStanding) -> None:
     later = later_rows(standing)

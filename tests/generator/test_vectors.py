@@ -67,7 +67,7 @@ def by_the_plain_decoder(stored: StoredVector, switches: dict[str, str] | None =
     return found
 
 
-@pytest.mark.parametrize("stored", sampled([(stored.vector.id, (stored,)) for stored in GOOD], 3))
+@pytest.mark.parametrize("stored", sampled([(stored.vector.id, (stored,)) for stored in GOOD], 7))
 def test_the_plain_decoder_agrees(stored: StoredVector) -> None:
     for step, result in zip(stored.vector.steps, by_the_plain_decoder(stored), strict=True):
         if result is None:
@@ -87,7 +87,7 @@ def test_the_plain_decoder_agrees_on_every_choice(stored: StoredVector) -> None:
         assert (None if result is None else plainly(result.parameters)) == tensors(stored, choice.expected), choice.choice
 
 
-@named(list(SUITE.vectors)[::36])
+@named(list(SUITE.vectors)[::72])
 def test_lint_finds_nothing_in_a_vector(stored: StoredVector) -> None:
     checked = check(stored)
     assert [message for holds in CHECKS for message in holds(checked)] == []

@@ -5,7 +5,6 @@ listed.
 from functools import cache
 
 import pytest
-from helpers.sampling import sampled
 
 from nnc_conformance.faults.mutants.executed_lines import ExecutedLines
 from nnc_conformance.faults.mutants.mutable_code import MODULES
@@ -14,8 +13,6 @@ from nnc_conformance.faults.mutants.named.catalogue import named_mutants
 from nnc_conformance.faults.score.trial_vectors import SCORED_LEVELS, TracedVector, load_trial_vectors
 from nnc_conformance.faults.score.trials import MutantResult, try_all
 
-SAMPLED = 48
-"""One fault of this many is tried in every run of the tests."""
 MOST_BYTES = 4000
 """Bytes of the longest session that faults are tried on."""
 UNCAUGHT = {
@@ -27,7 +24,7 @@ UNCAUGHT = {
 }
 """Faults that no vector catches, and what is missing for each."""
 FAULTS = [mutant for mutant in named_mutants().values() if mutant.edition == 2024]
-CHOSEN = sampled([(mutant.id, (mutant,)) for mutant in FAULTS if mutant.id not in UNCAUGHT], SAMPLED)
+CAUGHT = [mutant for mutant in FAULTS if mutant.id not in UNCAUGHT]
 
 
 @cache
@@ -39,7 +36,8 @@ def sessions() -> list[TracedVector]:
     return [TracedVector(trial, ExecutedLines(everywhere, 100_000)) for trial in trials]
 
 
-@pytest.mark.parametrize("fault", CHOSEN)
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("fault", CAUGHT, ids=lambda mutant: mutant.id)
 def test_a_fault_is_caught(fault: Mutant) -> None:
     verdicts: list[MutantResult] = []
     try_all([fault], sessions(), jobs=1, matrix=False, done=verdicts.append)

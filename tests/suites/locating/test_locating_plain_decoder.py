@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import plain_decoder
 import pytest
+from helpers.sampling import sampled
 
 from nnc_conformance.storage.suite_folder import StoredVector, built_in_root, load_suite
 from nnc_conformance.storage.tensor_types import Tensors
@@ -91,7 +92,7 @@ def bug(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iter
     yield element
 
 
-@pytest.mark.parametrize("bug", BUGS, indirect=True)
+@pytest.mark.parametrize("bug", sampled([(name, (name,)) for name in BUGS], 3), indirect=True)
 def test_the_element_of_a_bug_is_named(cases: list[tuple[bytes, Tensors, Spectrum]], bug: str) -> None:
     assert named(cases) == bug
 
