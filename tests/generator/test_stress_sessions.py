@@ -51,7 +51,7 @@ def test_a_decoder_that_shares_no_code_agrees(number: int) -> None:
     assert plain == decoded(streams)
 
 
-@pytest.mark.parametrize("switch", sampled([(name, (name,)) for name in Interpretation.switches(2024)], 4))
+@pytest.mark.parametrize("switch", sampled([(name, (name,)) for name in Interpretation.switches(2024)], 8))
 def test_no_choice_of_a_disputed_point_changes_them(switch: str) -> None:
     for number in range(UNDISPUTED):
         streams = session_recipe(number).streams(SEED)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers.samples import NAMES, SAMPLES
+from helpers.sampling import sampled
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,6 +37,8 @@ from nnc_conformance.reference.syntax.structures.unit import Unit
 from nnc_conformance.reference.updates.base_model import ParameterHistory
 
 FOLDER = Path(__file__).parents[2] / "vectors"
+TOOLS = [("row_skip",), ("tca",), ("hdsp",), ("pre",), ("row_skip", "tca", "hdsp", "pre")]
+"""Tools of an update, alone and together."""
 
 
 @pytest.fixture(autouse=True)
@@ -213,8 +216,7 @@ def test_progress_goes_up_to_all(threads: int) -> None:
     assert heard[-1] == (len(stream), len(stream))
 
 
-@pytest.mark.parametrize("dq", [False, True])
-@pytest.mark.parametrize("tools", [("row_skip",), ("tca",), ("hdsp",), ("pre",), ("row_skip", "tca", "hdsp", "pre")], ids="-".join)
+@pytest.mark.parametrize(("tools", "dq"), sampled([(f"{'-'.join(tools)}-{dq}", (tools, dq)) for tools in TOOLS for dq in (False, True)], 3))
 def test_updates_with_each_tool(tools: tuple[str, ...], dq: bool, side_by_side_outcomes: list[bool]) -> None:
     """A damaged update gives the same error, or the same tensors and model, on any number of
     threads.

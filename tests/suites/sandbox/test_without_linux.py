@@ -60,13 +60,22 @@ def test_a_report_can_be_written(results: Path, tmp_path: Path) -> None:
     assert (tmp_path / "report.html").exists()
 
 
-@pytest.mark.parametrize("command", ["run", "check-decoder"])
-def test_running_decoders_needs_linux(results: Path, tmp_path: Path, command: str) -> None:
+@pytest.mark.parametrize(
+    ("command", "code", "prefix", "missing"),
+    [
+        ("run", HIDDEN, (), "no module 'fcntl'"),
+        ("check-decoder", "", WITHOUT_PROC, "/proc"),
+        pytest.param("run", "", WITHOUT_PROC, "/proc", marks=pytest.mark.slow),
+        pytest.param("check-decoder", HIDDEN, (), "no module 'fcntl'", marks=pytest.mark.slow),
+    ],
+)
+def test_running_decoders_needs_linux(
+    results: Path, tmp_path: Path, command: str, code: str, prefix: tuple[str, ...], missing: str
+) -> None:
     words = ["run", str(results / "suite"), "--output", str(tmp_path / "out")] if command == "run" else ["check-decoder", "in-tree"]
-    for code, prefix, missing in ((HIDDEN, (), "no module 'fcntl'"), ("", WITHOUT_PROC, "/proc")):
-        done = python(code + MAIN, *words, prefix=prefix)
-        assert done.returncode == 2, done.stderr
-        (line,) = done.stderr.splitlines()
-        assert line.startswith("nnc-conformance: error: running decoders needs Linux")
-        assert missing in line
+    done = python(code + MAIN, *words, prefix=prefix)
+    assert done.returncode == 2, done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("nnc-conformance: error: running decoders needs Linux")
+    assert missing in line
     assert not (tmp_path / "out").exists()
