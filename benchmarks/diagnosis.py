@@ -6,7 +6,7 @@ There are four measurements, each of seeded bugs in the reference decoder. Bugs 
 written without knowledge of the catalogue (`seeded_bugs`, `seeded_bugs_2024`), are explained with
 the whole catalogue. In the first edition, mutants of a held out third, by the hash of their ids,
 are explained with a catalogue without that third, and entries of the coder's tables get another
-value. ``--edition`` measures one edition, and keeps what the page says of the other. The exit code
+value. ``--edition`` measures one edition, and keeps the page's section on the other. The exit code
 is 1 if too few bugs are explained.
 """
 
@@ -81,7 +81,7 @@ class BlindBugs:
         levels: Levels of the vectors that a decoder runs on, which are those of all editions up to
             this one.
         lines: Lines that the decoder without a bug executes for these vectors at most.
-        note: What the page says of the bugs, besides.
+        note: Further sentences on the bugs, for the page.
     """
 
     edition: Edition
@@ -374,7 +374,7 @@ cause did exactly the same as the decoder in everything that was tried.
 {rows}
 
 """
-"""What the page says of the blind bugs of one edition."""
+"""Section of the page on the blind bugs of one edition."""
 
 PAGE = """# Diagnosis
 
@@ -481,7 +481,7 @@ def tally(lines: Sequence[BugResult]) -> dict[str, int]:
 
 
 def section(blind: BlindBugs, lines: Sequence[BugResult], vectors: int) -> str:
-    """Write what the page says of the bugs of one edition.
+    """Write the page's section on the bugs of one edition.
 
     Args:
         lines: Their results.
@@ -572,7 +572,7 @@ def main() -> int:
     default_page = Path(__file__).parents[1] / "docs" / "diagnosis.md"
     parser.add_argument("--page", type=Path, metavar="FILE", default=default_page, help="page to write (default %(default)s)")
     parser.add_argument(
-        "--edition", type=int, choices=EDITIONS, metavar="YEAR", help="measure this edition only, and keep what the page says of the other"
+        "--edition", type=int, choices=EDITIONS, metavar="YEAR", help="measure this edition only, and keep the page's section on the other"
     )
     parser.add_argument(
         "--develop", type=int, default=0, metavar="N", help="only measure N bugs of the parts that are not held out; write no page"

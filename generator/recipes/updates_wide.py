@@ -2,7 +2,7 @@
 parameter sets of layers (clauses 6 and 10).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -29,6 +29,16 @@ _CODING: Final = ("10 quant_tensor", "10 quant_param")
 _ABSENT: Final = HeaderForm(dimensions_present=False)
 
 
+def in_steps(step: Callable[[int], list[InTurn]], count: int) -> list[StepUnits]:
+    """Make a base model and its updates.
+
+    Args:
+        step: Makes the units of a stream by the depth of its nodes.
+        count: The number of streams.
+    """
+    return [(update if depth else stream)(*step(depth)) for depth in range(count)]
+
+
 def every_tool(
     numbers: Numbers, label: str, dimensions: tuple[int, ...], skipped: tuple[int, ...], depth: int, persistence: int = 130, **more: Any
 ) -> InTurn:
@@ -53,7 +63,7 @@ def with_updates(numbers: Numbers, label: str, dimensions: tuple[int, ...], skip
 
     Arguments are those of `every_tool`.
     """
-    return [(update if depth else stream)(every_tool(numbers, label, dimensions, skipped, depth, **more)) for depth in range(3)]
+    return in_steps(lambda depth: [every_tool(numbers, label, dimensions, skipped, depth, **more)], 3)
 
 
 def many_rows(numbers: Numbers) -> list[StepUnits]:
@@ -70,13 +80,14 @@ def many_dimensions(numbers: Numbers) -> list[StepUnits]:
     """
     shapes = {"five": (3, 2, 2, 2, 2), "nine": (3, 1, 2, 1, 2, 1, 2, 1, 3), "most": (12, *(1,) * 29, 5, 1)}
 
-    def step(depth: int, form: HeaderForm | None = None) -> list[InTurn]:
+    def step(depth: int) -> list[InTurn]:
+        form = _ABSENT if depth == 2 else None
         return [
             every_tool(numbers, name, shape, (1,), depth, 160, form=form, scan_order=place)
             for place, (name, shape) in enumerate(shapes.items())
         ]
 
-    return [stream(*step(0)), update(*step(1)), update(*step(2, _ABSENT))]
+    return in_steps(step, 3)
 
 
 def layers(numbers: Numbers) -> list[StepUnits]:
@@ -116,7 +127,7 @@ def wide_codebook(numbers: Numbers) -> list[StepUnits]:
             unit(NNR_PT_FLOAT, "w", (6, 4), Coded(matrix, hdsp=depth > 0), node(depth, 1), unary_length=1, **common),
         ]
 
-    return [stream(*step(0)), update(*step(1))]
+    return in_steps(step, 2)
 
 
 def decomposed_with_codebooks(numbers: Numbers) -> list[StepUnits]:
@@ -130,18 +141,19 @@ def decomposed_with_codebooks(numbers: Numbers) -> list[StepUnits]:
         quants = np.where(numbers.integers(f"{label}/{depth}/zero", drawn.size, 0, 2) == 0, drawn, 0)
         return skipping(quants, shape, (1,), hdsp=depth > 0)
 
-    def step(depth: int) -> InTurn:
+    def step(depth: int) -> list[InTurn]:
         """Return the BLOCK of a stream."""
         parts = {"w_G": part("G", (4, 3), (3, 2), depth), "w_H": part("H", (3, 6), (130, 170), depth)}
         books: dict[str, Any] = {"codebook": codebook(3, 2), "codebook_dc": codebook(130, 170)}
         rank: dict[str, Any] = {"decomposition_rank": 3, "g_number_of_rows": 4}
         form = _ABSENT if depth else None
-        return unit(
+        block = unit(
             NNR_PT_BLOCK, ("w_G", "w_H"), (4, 3, 2), parts, node(depth), parameter_types=DC, unary_length=1, tca=depth > 0, form=form,
             **books, **rank,
         )  # fmt: skip
+        return [block]
 
-    return [stream(step(0)), update(step(1)), update(step(2))]
+    return in_steps(step, 3)
 
 
 def at_byte_ends() -> list[StepUnits]:
@@ -164,6 +176,11 @@ def common_prefixes(numbers: Numbers) -> list[StepUnits]:
     return [stream(*step(0)), update(*step(1)[::-1])]
 
 
+def small_units(payload_type: int) -> list[InTurn]:
+    """Make a vector and a difference to it."""
+    return [unit(payload_type, "w", (3,), Coded([1, -2, 3 + depth]), node(depth)) for depth in (0, 1)]
+
+
 def described_steps() -> list[StepUnits]:
     """Make a base model and an update that say all that describes them."""
 
@@ -177,13 +194,13 @@ def described_steps() -> list[StepUnits]:
             validation_set_performance=np.float32(0.75),
         )
 
-    first, then = (unit(NNR_PT_FLOAT, "w", (3,), Coded([1, -2, 3 + depth]), node(depth)) for depth in (0, 1))
+    first, then = small_units(NNR_PT_FLOAT)
     return [stream(first, maps=maps(), change=with_words), update(then, maps=maps(), change=with_words)]
 
 
 def with_topologies() -> list[StepUnits]:
     """Make a base model and an update, each with a topology of its own."""
-    first, then = (unit(NNR_PT_INT, "w", (3,), Coded([1, -2, 3 + depth]), node(depth)) for depth in (0, 1))
+    first, then = small_units(NNR_PT_INT)
     data = [bytes(range(start, start + 40)) + b"\0" for start in (1, 101)]
     topologies = [topology_unit(NNR_TPL_UNREC, RAW, {"topology_data": text}) for text in data]
     return [stream(topologies[0], first, topology_carriage=True), update(topologies[1], then, topology_carriage=True)]
@@ -200,10 +217,7 @@ def another_type() -> list[StepUnits]:
 
 def many_steps() -> list[StepUnits]:
     """Make a vector and twenty updates of it."""
-    return [
-        (update if depth else stream)(unit(NNR_PT_INT, "w", (3,), Coded([depth, -depth, 1]), node(depth), tca=depth > 0))
-        for depth in range(21)
-    ]
+    return in_steps(lambda depth: [unit(NNR_PT_INT, "w", (3,), Coded([depth, -depth, 1]), node(depth), tca=depth > 0)], 21)
 
 
 def empty_then_block() -> list[StepUnits]:
@@ -227,134 +241,143 @@ def empty_then_block() -> list[StepUnits]:
     ]
 
 
+def session(
+    name: str,
+    title: str,
+    *,
+    tests: str,
+    catches: str,
+    steps: Callable[[Numbers], list[StepUnits]] | list[StepUnits],
+    clauses: tuple[str, ...] = HEADER,
+    level: Level = Level.CORE,
+) -> SessionRecipe:
+    """Return the recipe of a good session; ``steps`` are its streams, or what makes them."""
+    made = steps if callable(steps) else lambda _: steps
+    return SessionRecipe(id=name, title=title, tests=tests, catches=catches, clauses=clauses, level=level, steps=made)
+
+
 def _good() -> Iterator[SessionRecipe]:
     """Yield the recipes of good sessions."""
-    yield SessionRecipe(
-        id="update-65536-elements",
-        title="Updates of more than 2 ** 16 elements",
+    yield session(
+        "update-65536-elements",
+        "Updates of more than 2 ** 16 elements",
         tests="Rows are skipped, and bases and places seen are kept, beyond element 65,535.",
         catches="A decoder that counts elements, rows or places of earlier streams in 16 or 8 bits.",
         clauses=_CODING,
         level=Level.FULL,
         steps=lambda numbers: with_updates(numbers, "w", (260, 253), (0, 7, 8, 255, 256, 259), persistence=60),
     )
-    yield SessionRecipe(
-        id="update-256-block-rows",
-        title="Updates of more block rows than fit a byte",
+    yield session(
+        "update-256-block-rows",
+        "Updates of more block rows than fit a byte",
         tests="Whole block rows are skipped, and entry points go on with the bits and the state after them.",
         catches="A decoder that counts block rows in eight bits, or has no entry point where a block row is skipped.",
         clauses=(*HEADER, *_CODING),
         steps=many_rows,
     )
-    yield SessionRecipe(
-        id="update-32-dimensions",
-        title="Updates of tensors of five, nine and 32 dimensions",
+    yield session(
+        "update-32-dimensions",
+        "Updates of tensors of five, nine and 32 dimensions",
         tests="Rows are those of dimension 0, however many dimensions follow; the last update leaves them to the base model.",
         catches="A decoder with room for eight dimensions in an update, or that takes dimension 1 for the columns.",
         clauses=(*HEADER, *_CODING),
         steps=many_dimensions,
     )
-    yield SessionRecipe(
-        id="update-layer-parameter-sets",
-        title="Layer parameter sets in a base model and its updates",
+    yield session(
+        "update-layer-parameter-sets",
+        "Layer parameter sets in a base model and its updates",
         tests="An NNR_LPS is in force up to the next, or to the end of its stream; it may have performance maps.",
         catches="A decoder that knows no NNR_LPS in the second edition, or keeps it for the next stream.",
         clauses=("6 nnr_layer_parameter_set", *_CODING),
         steps=layers,
     )
-    yield SessionRecipe(
-        id="update-codebook-65539-values",
-        title="Updates by a codebook of more values than fit 16 bits",
+    yield session(
+        "update-codebook-65539-values",
+        "Updates by a codebook of more values than fit 16 bits",
         tests="The codebook limits indexes beyond 16 bits; with 256 greater-than bins, too.",
         catches="A decoder that keeps the limits of a codebook, or cabac_unary_length, in fewer bits than they need.",
         clauses=("6 codebook", *_CODING),
         steps=wide_codebook,
     )
-    yield SessionRecipe(
-        id="update-block-dc-books-tools",
-        title="Updates of a decomposed BLOCK with two codebooks and every tool",
+    yield session(
+        "update-block-dc-books-tools",
+        "Updates of a decomposed BLOCK with two codebooks and every tool",
         tests="G and H have a base, places seen and skipped rows each; 6 and 301 values limit their indexes.",
         catches="A decoder that limits H by the codebook of G, or takes the dimensions of G for those of the weight.",
         clauses=("6 codebook", *HEADER, *_CODING),
         steps=decomposed_with_codebooks,
     )
-    yield SessionRecipe(
-        id="node-ids-at-byte-ends",
-        title="Node ids at the ends of 8 and 16 bits",
+    yield session(
+        "node-ids-at-byte-ends",
+        "Node ids at the ends of 8 and 16 bits",
         tests="device_id, parameter_id and put_node_depth of 254 to 256 and 65534 to 65536; an update is one deeper.",
         catches="A decoder that keeps an element of a node id in 8 or 16 bits, or has no room for deep nodes.",
-        clauses=HEADER,
-        steps=lambda _: at_byte_ends(),
+        steps=at_byte_ends(),
     )
-    yield SessionRecipe(
-        id="update-common-prefixes",
-        title="Updates of tensors whose long names differ in their last character",
+    yield session(
+        "update-common-prefixes",
+        "Updates of tensors whose long names differ in their last character",
         tests="Each update has the base and the node of its own tensor; they come in another order.",
         catches="A decoder that looks earlier tensors up by the beginning of their name.",
-        clauses=HEADER,
         steps=common_prefixes,
     )
-    yield SessionRecipe(
-        id="mps-2024-long-strings",
-        title="Long base_model_id and performance_metric_type",
+    yield session(
+        "mps-2024-long-strings",
+        "Long base_model_id and performance_metric_type",
         tests="Strings of 255, 256 and 5,000 bytes stand before the quantization.",
         catches="A decoder with a fixed buffer for these strings, or a length of eight bits.",
         clauses=MPS,
-        steps=lambda _: [
+        steps=[
             model(length, base_model_id="i" * length, metric_type_performance_map_valid_flag=1, performance_metric_type="m" * (length + 1))
             for length in (255, 256, 5_000)
         ],
     )
-    yield SessionRecipe(
-        id="update-described",
-        title="All that describes a model, and maps, in an update",
+    yield session(
+        "update-described",
+        "All that describes a model, and maps, in an update",
         tests="The parameter set of an update has the strings, the maps and the performance that one of a base model has.",
         catches="A decoder that reads them in base models only.",
         clauses=MPS,
-        steps=lambda _: described_steps(),
+        steps=described_steps(),
     )
-    yield SessionRecipe(
-        id="update-topology",
-        title="A topology in a base model and another in its update",
+    yield session(
+        "update-topology",
+        "A topology in a base model and another in its update",
         tests="Each stream gives its own topology; its only zero byte is its last, so that both descriptors read it.",
         catches="A decoder that knows no NNR_TPL in the second edition, or gives the base model's topology for that of an update.",
         clauses=("6 nnr_topology_unit_header", "6 nnr_topology_unit_payload"),
-        steps=lambda _: with_topologies(),
+        steps=with_topologies(),
     )
-    yield SessionRecipe(
-        id="update-another-type",
-        title="An update that replaces a tensor by one of another type and shape",
+    yield session(
+        "update-another-type",
+        "An update that replaces a tensor by one of another type and shape",
         tests="A unit without a parent may have another payload type and shape; the next update is a difference to that.",
         catches="A decoder that compares a replacement with the tensor before it, or keeps that one's indexes.",
-        clauses=HEADER,
-        steps=lambda _: another_type(),
+        steps=another_type(),
     )
-    yield SessionRecipe(
-        id="update-raw-difference",
-        title="A difference of raw numbers to a coded tensor",
+    yield session(
+        "update-raw-difference",
+        "A difference of raw numbers to a coded tensor",
         tests="An NNR_PT_RAW_FLOAT with a parent is an update of an NNR_PT_FLOAT.",
         catches="A decoder that takes raw numbers for a replacement, or refuses a parent of another payload type.",
-        clauses=HEADER,
-        steps=lambda _: [
+        steps=[
             stream(unit(NNR_PT_FLOAT, "w", (2, 2), Coded([1, 0, -2, 3]), node(0))),
             update(unit(NNR_PT_RAW_FLOAT, "w", (2, 2), np.array([[0.5, -1], [0, 2]], np.float32), node(1))),
         ],
     )
-    yield SessionRecipe(
-        id="update-empty-then-block",
-        title="An update without data units, and one that joins two tensors in a BLOCK",
+    yield session(
+        "update-empty-then-block",
+        "An update without data units, and one that joins two tensors in a BLOCK",
         tests="Nothing changes in the first update, so it gives no tensor; in the second each part has the base of its own tensor.",
         catches="A decoder that refuses an update of nothing, or a BLOCK whose parts were tensors of their own.",
-        clauses=HEADER,
-        steps=lambda _: empty_then_block(),
+        steps=empty_then_block(),
     )
-    yield SessionRecipe(
-        id="update-twenty-steps",
-        title="Twenty updates",
+    yield session(
+        "update-twenty-steps",
+        "Twenty updates",
         tests="A session has as many updates as its sender likes.",
         catches="A decoder that keeps a few streams of a session, or counts depths in four bits.",
-        clauses=HEADER,
-        steps=lambda _: many_steps(),
+        steps=many_steps(),
     )
 
 

@@ -101,6 +101,11 @@ def moved(dimensions: tuple[int, ...], shift: int) -> tuple[int, ...]:
     return (*dimensions[1 : shift + 1], *dimensions[:1], *dimensions[shift + 1 :])
 
 
+def _other_form(name: str, was: str, now: str) -> BrokenRuleError:
+    """Return the error that an update has another type or other dimensions than its base model."""
+    return BrokenRuleError("update-base", "parent_node_id_present_flag", f"{name!r} is {was} in the base model and {now} in its update")
+
+
 def check_parent(
     header: DataUnitHeader, ids: Sequence[tuple[str, tuple[int, ...]]], base: BaseModel | None, interpretation: Interpretation
 ) -> None:
@@ -131,9 +136,7 @@ def check_parent(
         if history is None or known is None:
             continue
         if history.dimensions != dimensions or known.dtype != kind:
-            was, now = f"{known.dtype} {history.dimensions}", f"{kind} {dimensions}"
-            detail = f"{name!r} is {was} in the base model and {now} in its update"
-            raise BrokenRuleError("update-base", "parent_node_id_present_flag", detail)
+            raise _other_form(name, f"{known.dtype} {history.dimensions}", f"{kind} {dimensions}")
         shift = shift_of(name, header, interpretation)
         if history.shift != shift:
             detail = f"the first dimension of {name!r} moved to place {history.shift} in the base model, in its update to {shift}"
@@ -361,9 +364,7 @@ class ModelBuilder:
         dimension mapping can (update-base), or if a sum does not fit int32 (update-sum).
         """
         if (parent.dtype, parent.shape) != (values.dtype, values.shape):
-            was, now = f"{parent.dtype} {parent.shape}", f"{values.dtype} {values.shape}"
-            detail = f"{name!r} is {was} in the base model and {now} in its update"
-            raise BrokenRuleError("update-base", "parent_node_id_present_flag", detail)
+            raise _other_form(name, f"{parent.dtype} {parent.shape}", f"{values.dtype} {values.shape}")
         if values.dtype.kind == "f":
             with np.errstate(all="ignore"):
                 total: np.ndarray = parent + values

@@ -64,7 +64,7 @@ def traits(spectra: Sequence[Spectrum]) -> Iterator[Trait]:
 def _traits_of(element: str, extents: Sequence[Extent | None]) -> Iterator[Trait]:
     """Yield the traits of an element by which failing cases may differ from passing ones.
 
-    A trait says of each case whether the element occurs, has a value of some class, has others too,
+    A trait tells for each case whether the element occurs, has a value of some class, has others too,
     or reaches a power of 2.
 
     Args:

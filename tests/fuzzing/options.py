@@ -8,7 +8,7 @@ from typing import Any
 
 
 def command_line(description: str | None, *, targets: Iterable[str], executions: int, of: str) -> argparse.ArgumentParser:
-    """The options of a fuzzer: ``executions`` is the default, and ``of`` says of what."""
+    """The options of a fuzzer: ``executions`` is the default, and ``of`` names what is counted."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--executions", type=int, default=executions, help=f"of {of} (default %(default)s)")
     parser.add_argument("--seed", type=int, default=19)

@@ -25,7 +25,7 @@ SEEN = {
     "dimensions_count_0": "one-element",
     "zero_product": "nan",
 }
-"""What the specification sheet says of the open codec; its last row names none."""
+"""The readings of the open codec in the specification sheet; its last row names none."""
 
 
 def test_there_are_sixty() -> None:

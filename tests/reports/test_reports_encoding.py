@@ -1,4 +1,4 @@
-"""What `encode` says of a model whose numbers are attributes of operators."""
+"""What `encode` reports on a model whose numbers are attributes of operators."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""``diff``: two results, what changed, and what the exit code says of it."""
+"""``diff``: two results, what changed, and the exit code for it."""
 
 import json
 from pathlib import Path

@@ -68,7 +68,7 @@ def every(step: int) -> dict[str, Cause]:
 
 
 def results_of(cause: Cause) -> list[CaseResult]:
-    """What a run says of a decoder with a fault."""
+    """The results of a decoder with a fault on all vectors."""
     trials = [TracedVector(TrialVector.of(stored), ExecutedLines({}, 10_000)) for stored in vectors().values()]
     return simulated(cause, trials)
 

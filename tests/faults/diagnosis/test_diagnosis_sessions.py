@@ -103,7 +103,7 @@ def stored_session(name: str) -> StoredVector:
 
 
 def case_of(cause: Cause, name: str) -> CaseResult:
-    """What a run says of a decoder with a bug, on one session."""
+    """The result of a decoder with a bug on one session."""
     (found,) = simulated(cause, [TracedVector(TrialVector.of(stored_session(name)), ExecutedLines({}, 100_000))])
     return found
 
