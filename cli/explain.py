@@ -45,7 +45,13 @@ def command(
         Path | None, typer.Option("--suite", metavar="SUITE", help="Folder or package of the suite.", show_default="the suite of the run")
     ] = None,
     budget: Annotated[
-        float, typer.Option("--budget", metavar="S", min=0, help="Seconds for the whole search; fewer causes are tried in less time.")
+        float,
+        typer.Option(
+            "--budget",
+            metavar="S",
+            min=0,
+            help="Seconds for the whole search, not counting compilation at the first start; fewer causes are tried in less time.",
+        ),
     ] = 60.0,
     cache: Annotated[
         Path | None,
@@ -156,7 +162,7 @@ def _print(explained: "Explanation") -> None:
         rows.append([str(number), f"{one.fit:.2f}", agreement, one.cause.element, one.cause.function, one_line(one.cause.sentence)])
     print_table(["", "fit", "over the run", "element", "where in the reference", "what such a decoder does"], rows)
     if explained.likely[0].exact:
-        typer.echo(f"A decoder with this bug gives the same output: {one_line(explained.likely[0].cause.sentence)}")
+        typer.echo(f"A decoder with this bug does the same in every case that was tried: {one_line(explained.likely[0].cause.sentence)}")
 
 
 def _cut(text: str) -> str:

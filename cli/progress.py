@@ -159,7 +159,8 @@ class _Failures:
         self.count += 1
         words = self._words(case)
         failure = f"{case.outcome.value}: {words.subject} on {words.implementation}: {case.message}"
-        return [one_line(failure), *self._stderr(words.implementation, finished.log.stderr), f"    {one_line(words.command)}"]
+        said = [f"    message: {one_line(finished.log.detail)}"] if finished.log.detail else []
+        return [one_line(failure), *said, *self._stderr(words.implementation, finished.log.stderr), f"    {one_line(words.command)}"]
 
     def _stderr(self, implementation: str, text: str) -> list[str]:
         """Return the last lines of standard error, unless they are those of its last

@@ -163,6 +163,8 @@ class CaseItem(pytest.Item):
         if result.outcome is Outcome.UNSUPPORTED:
             pytest.skip(f"unsupported: {result.message}")
         if OUTCOMES[result.outcome].fails:
+            if finished.log.detail:
+                self.add_report_section("call", "decoder's message", finished.log.detail)
             if finished.log.stderr:
                 self.add_report_section("call", "decoder's stderr", finished.log.stderr)
             raise FailedCaseError(failure_text(result, decoders.invocation))

@@ -88,7 +88,7 @@ def command(
             "--write-expect-failures",
             metavar="FILE",
             parser=output_file,
-            help="Write the failures of this run as such a list; reasons of --expect-failures are kept.",
+            help="Write the failures of this run as such a list; reasons of --expect-failures, or else of FILE, are kept.",
             show_default="not written",
         ),
     ] = None,
@@ -133,7 +133,7 @@ def command(
     from nnc_conformance.suites.decoders.decoder_spec import IN_TREE
     from nnc_conformance.suites.decoders.load import COMMAND_PREFIX, load_decoders
     from nnc_conformance.suites.decoders.python_worker import compile_first
-    from nnc_conformance.suites.results.expected_failures import list_failures, load_expected_failures, write_expected_failures
+    from nnc_conformance.suites.results.expected_failures import kept_list, list_failures, load_expected_failures, write_expected_failures
     from nnc_conformance.suites.results.fresh_ids import is_fresh
     from nnc_conformance.suites.results.outcomes import ExitCode
     from nnc_conformance.suites.results.result import ResultsError
@@ -186,6 +186,7 @@ def command(
     expected = load_expected_failures(expect_failures) if expect_failures is not None else None
     if expected is not None:
         expected.check_names(vector_ids(suite), [one.name for one in decoders])
+    listed = kept_list(write_expect_failures) if write_expect_failures is not None else None
     files = [Path(one) for one in decoder or () if one != IN_TREE and not one.startswith(COMMAND_PREFIX)]
     earlier = load(baseline) if baseline is not None else None
     if earlier is not None and earlier.results is None:
@@ -216,7 +217,7 @@ def command(
         except KeyboardInterrupt:
             typer.echo("interrupted; continue with --resume", err=True)
     if write_expect_failures is not None and results is not None:
-        write_expected_failures(write_expect_failures, list_failures(results.cases, expected))
+        write_expected_failures(write_expect_failures, list_failures(results.cases, expected or listed))
     report = build_report([load(output)], earlier)
     with apart_from(write_expect_failures):
         code = print_verdict(report, write_pages(report, output, RUN_PAGES))

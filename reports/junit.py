@@ -124,6 +124,8 @@ def _case(suite: ElementTree.Element, case: ReportedCase, group: str) -> None:
     details = [result.message, *(f"{d.tensor}: {d.kind.value}, expected {d.expected}, given {d.actual}" for d in result.differences)]
     if len(result.judged_steps) > 1:
         details += [f"step {number}: {step.outcome.value}" for number, step in enumerate(result.judged_steps)]
+    if case.said:
+        details.append(f"the decoder's message: {case.said}")
     if case.stderr:
         details.append(f"standard error:\n{case.stderr}")
     notes = {f"choice.{made.switch}": made.choice for made in result.choices}

@@ -170,10 +170,11 @@ def _expected(report: Report) -> list[str]:
 
 
 def _what_happened(case: ReportedCase) -> str:
-    """Describe a failure in one line: message, first difference, last line of standard error."""
+    """Describe a failure in one line: message, first difference, the decoder's words."""
     first = case.result.first_difference
     where = f"; {first.tensor}: {first.kind.value}, expected {first.expected}, given {first.actual}" if first is not None else ""
-    said = f"; standard error: {case.stderr.splitlines()[-1]}" if case.stderr else ""
+    said = f"; its message: {case.said}" if case.said else ""
+    said += f"; standard error: {case.stderr.splitlines()[-1]}" if case.stderr else ""
     text = one_line(case.result.message + where + said)
     return text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…"
 

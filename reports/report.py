@@ -33,7 +33,8 @@ class ReportedCase:
     It has its result, its standing, whether it fails the run, and the command that repeats it
     alone.
 
-    ``stderr``: the last lines of the decoder's standard error, of a case in error. ``known``:
+    ``stderr``: the last lines of the decoder's standard error, of a case in error or refused.
+    ``said``: the decoder's own message on a failing case, else "". ``known``:
     reason why its failure is expected, else "". ``stale``: reason why its failure was expected,
     although it passes, else "". ``seconds``: wall time, 0 if it is not known. ``retried``: why it
     was tried again before it counted, else "". ``file``: the vector's file below its suite, "" for a
@@ -45,6 +46,7 @@ class ReportedCase:
     failing: bool
     reproduce: str
     stderr: str = ""
+    said: str = ""
     known: str = ""
     stale: str = ""
     seconds: float = 0.0

@@ -18,6 +18,7 @@ from nnc_conformance.reports.report import (
 from nnc_conformance.reports.results import Loaded
 from nnc_conformance.reports.tally import Tone, tally, tone
 from nnc_conformance.reports.target import TargetFigures, target_figures
+from nnc_conformance.reports.text import one_line
 from nnc_conformance.storage.vector import CAPABILITIES, EDITIONS, VECTOR_FILE, Level
 from nnc_conformance.suites.judging.claims import contradicted
 from nnc_conformance.suites.results.answers import AccuracyRow
@@ -205,14 +206,28 @@ def _case(result: CaseResult, invocation: Invocation, run: RunDocument | None) -
     standard error, the time, and whether the failure was expected; without ``run`` these are empty.
     """
     log = run.logs.get(result.id) if run is not None else None
-    stderr = _last_lines(log.stderr) if log is not None and tone(result.outcome) is Tone.ERROR else ""
+    fails = OUTCOMES[result.outcome].fails
+    explained = tone(result.outcome) is Tone.ERROR or result.outcome is Outcome.REFUSED
+    stderr = _last_lines(log.stderr) if log is not None and explained else ""
+    said = one_line(log.detail) if log is not None and fails else ""
     own = standing(result.level, result.provenance)
     expected = _expected(run)
     known, stale = expected.known.get(result.id, ""), expected.stale.get(result.id, "")
     seconds = log.seconds if log is not None else 0.0
     retried = log.retried if log is not None else ""
-    failing = OUTCOMES[result.outcome].fails and not known
-    return ReportedCase(result, own, failing, invocation.command(result), stderr, known, stale, seconds, retried, _vector_file(result, run))
+    return ReportedCase(
+        result,
+        own,
+        fails and not known,
+        invocation.command(result),
+        stderr,
+        said,
+        known,
+        stale,
+        seconds,
+        retried,
+        _vector_file(result, run),
+    )
 
 
 def _vector_file(result: CaseResult, run: RunDocument | None) -> str:

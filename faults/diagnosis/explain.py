@@ -23,7 +23,9 @@ from nnc_conformance.faults.diagnosis.stages import StageCallback, no_stages, wi
 from nnc_conformance.faults.diagnosis.symptom import failing_step
 from nnc_conformance.faults.diagnosis.weights import EFFORT, WEIGHTS
 from nnc_conformance.faults.diagnosis.wrong_entries import wrong_entries
+from nnc_conformance.faults.mutants.mutated_decoder import prepare
 from nnc_conformance.reference.decoder import decode
+from nnc_conformance.reference.entropy.compiled import compiled_here
 from nnc_conformance.reference.errors import NNCError
 from nnc_conformance.reference.options import ProgressCallback
 from nnc_conformance.reference.syntax.elements import ELEMENTS, FIRST_EDITION, clause_of
@@ -37,7 +39,7 @@ from nnc_conformance.suites.decoders.load import load_decoder
 from nnc_conformance.suites.judging.expected_output import read_expected_steps
 from nnc_conformance.suites.locating.locate import locate_faults
 from nnc_conformance.suites.results.fault_location import FaultLocation
-from nnc_conformance.suites.results.fresh_ids import fresh_count
+from nnc_conformance.suites.results.fresh_ids import fresh_count, is_fresh
 from nnc_conformance.suites.results.outcomes import OUTCOMES
 from nnc_conformance.suites.results.result import CaseResult, Results
 from nnc_conformance.suites.results.run_document import RunDocument
@@ -174,7 +176,8 @@ def explain_run(
         suite: The suite; that of the run if None.
         output: Where the decoder's output comes from; from the run if None.
         symptoms: What causes are known to do.
-        seconds: The time for all of it. Beyond it only the first wrong symbol is still found.
+        seconds: The time for all of it, but for compiling kernels that are not kept on disk yet.
+            Beyond it only the first wrong symbol is still found.
         progress: The progress callback, by stages.
         heard: Hears what is known before the search ends.
 
@@ -186,7 +189,7 @@ def explain_run(
     deadline = monotonic() + seconds
     case = failing_case(results, name)
     of_run = Path(run.suite) if run is not None and run.suite else None
-    drawn = fresh_count(one.vector for one in results.cases)
+    drawn = fresh_count(one.vector for one in results.cases) if is_fresh(case.vector) else 0
     progress("reading the suite", 0, 0)
     whole = select(suite or of_run, tuple(Level), verify=False, fresh_for=results.decoders, fresh=drawn)
     vectors = {stored.vector.id: stored for stored in whole.vectors}
@@ -195,6 +198,7 @@ def explain_run(
     heard = heard or Hearing()
     stored = vectors[case.vector]
     heard.vector(case, stored.vector)
+    deadline += _compiling()
     tensors = (output or OutputSource()).tensors(case, run, stored.streams()[: failing_step(case) + 1])
     edition = max(vectors[one.vector].vector.edition for one in results.cases if one.vector in vectors)
     return explain(
@@ -210,6 +214,13 @@ def explain_run(
         progress=progress,
         heard=heard,
     )
+
+
+def _compiling() -> float:
+    """Load what causes are tried with; return the seconds it took if kernels had to be compiled."""
+    start, before = monotonic(), compiled_here()
+    prepare()
+    return monotonic() - start if compiled_here() > before else 0.0
 
 
 def explain(

@@ -24,7 +24,7 @@ from nnc_conformance.reference.syntax.structures.unit import Unit, unit_type_nam
 from nnc_conformance.reference.tracer import TraceLine, trace
 from nnc_conformance.reference.updates.base_model import BaseModel
 from nnc_conformance.storage.tensor_types import Tensors
-from nnc_conformance.suites.judging.compare import compare_tensor
+from nnc_conformance.suites.judging.compare import compare_tensor, value_text
 from nnc_conformance.suites.results.differences import DifferenceKind, TensorDifference
 from nnc_conformance.suites.results.outcomes import Outcome
 from nnc_conformance.suites.results.result import CaseResult
@@ -222,7 +222,10 @@ def _of_tensor(
     flat = int(places[coded_index])
     index = tuple(int(i) for i in np.unravel_index(flat, expected.shape)) if expected.shape else ()
     found = _symbol(coded, coded_index, *read)
-    known = actual.reshape(-1)[flat] if actual is not None else None
+    wanted = str(expected.reshape(-1)[flat])
+    given = str(actual.reshape(-1)[flat]) if actual is not None else (difference.actual or "")
+    if actual is not None and wanted == given:  # NaNs that differ in their bits
+        wanted, given = (value_text(array, flat) for array in (expected, actual))
     base = read[1]
     parent = base.parameters.get(coded.id) if base is not None else None
     element, reading = _reading(coded, found, expected, actual, flat, coded_index, parent)
@@ -234,8 +237,8 @@ def _of_tensor(
         tensor=coded.id,
         index=index,
         coded_index=coded_index,
-        expected=str(expected.reshape(-1)[flat]),
-        actual=str(known) if known is not None else (difference.actual or ""),
+        expected=wanted,
+        actual=given,
         exact=actual is not None or coded.header.scan_order == 0,
     )
 

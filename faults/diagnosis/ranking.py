@@ -101,7 +101,8 @@ def rank_common(
 ) -> Ranking | None:
     """Rank the faults stated by hand, if one of them fits every case; else return None.
 
-    Such a fault has the best fit that there is, so no other cause needs to be tried.
+    Such a fault has the best fit that there is, so no other cause needs to be tried. Refusals
+    without a place fit many faults: a wrong output or a place must be the same in some case too.
 
     Args:
         causes: The faults stated by hand, in the order to try them.
@@ -111,15 +112,24 @@ def rank_common(
         progress: The progress callback, over the causes.
     """
     start = monotonic()
-    first = evidence.failing[: EFFORT.first_cases]
-    tried = learned(causes, [trial for trial, _ in first], symptoms, start + EFFORT.first_share * seconds, progress)
-    alike = [cause for cause in tried if min(likenesses(cause, first, symptoms)) == 1]
-    seen = (*evidence.failing, *evidence.passing, *evidence.further)
-    fitting = learned(alike, [trial for trial, _ in seen], symptoms, start + seconds)
+    tried = learned(
+        causes, [trial for trial, _ in evidence.failing[: EFFORT.first_cases]], symptoms, start + EFFORT.first_share * seconds, progress
+    )
+    fitting, seen = tried, (*evidence.failing, *evidence.passing, *evidence.further)
+    for cases in (evidence.failing[: EFFORT.first_cases], evidence.failing, seen):
+        known = learned(fitting, [trial for trial, _ in cases], symptoms, start + seconds)
+        fitting = [cause for cause in known if _fits(cause, cases, symptoms)]
     ordered = _ordered(_fitted(fitting, seen, symptoms)) if fitting else []
     if not ordered or not ordered[0].exact:
         return None
     return Ranking(tuple(ordered), len(tried), len(causes) - len(tried), settled=True)
+
+
+def _fits(cause: Cause, cases: Sequence[Seen], symptoms: SymptomCache) -> bool:
+    """Return whether a cause is alike in every case, and certainly the same in a failing one."""
+    alike = list(zip(cases, likenesses(cause, cases, symptoms), strict=True))
+    same = max((like for (_, seen), like in alike if seen.wrong), default=0.0)
+    return min(like for _, like in alike) >= WEIGHTS.same_refusal and same == WEIGHTS.same_output
 
 
 def rank(

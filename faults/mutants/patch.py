@@ -8,6 +8,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from types import CodeType, FunctionType
 from typing import Final
 
@@ -23,7 +24,14 @@ def text_of(module: str, function: str) -> str:
 
     So quotes need not repeat these.
     """
-    return _COMMENT.sub("", inspect.getsource(live_function(module, function)))
+    return _COMMENT.sub("", "".join(_lines(module, function)[0]))
+
+
+@cache
+def _lines(module: str, function: str) -> tuple[tuple[str, ...], int]:
+    """Return the lines of a function, and the number of the first; finding them takes milliseconds."""
+    lines, first = inspect.getsourcelines(live_function(module, function))
+    return tuple(lines), first
 
 
 def once(edit: Edit, source: str) -> str:
@@ -59,7 +67,7 @@ def lines_of(edit: Edit) -> tuple[int, int]:
 
     Raise `ValueError` if its text does not stand there once.
     """
-    _, first = inspect.getsourcelines(live_function(edit.module, edit.function))
+    _, first = _lines(edit.module, edit.function)
     source = once(edit, text_of(edit.module, edit.function))
     before = source.partition(edit.old)[0].count("\n")
     text = edit.old.strip("\n")
@@ -77,7 +85,7 @@ def lines_that_show(edit: Edit) -> tuple[int, int]:
     """
     if edit.new.count("\n") <= edit.old.count("\n"):
         return lines_of(edit)
-    lines, first = inspect.getsourcelines(live_function(edit.module, edit.function))
+    lines, first = _lines(edit.module, edit.function)
     once(edit, text_of(edit.module, edit.function))
     return first, first + len(lines) - 1
 

@@ -31,6 +31,8 @@ _ONE_NOTICE_SECONDS: Final = 120
 """Seconds in which the line about compiling is printed once."""
 _INTERPRETED: Final = ContextVar("_INTERPRETED", default=False)
 """Whether kernels run in Python instead of being compiled."""
+_IN_USE: Final[list[Any]] = []
+"""Numba's dispatchers of all kernels that this process has called."""
 
 
 def source_key() -> str:
@@ -87,6 +89,11 @@ def kernels_kept() -> bool:
     """Return whether compiled kernels of these sources are on disk, or cannot be kept there."""
     folder = _cache_folder()
     return folder is None or any(folder.rglob("*.nbi"))
+
+
+def compiled_here() -> int:
+    """Return how many kernels this process has compiled rather than loaded from the cache."""
+    return sum(len(one.signatures) - sum(one.stats.cache_hits.values()) for one in _IN_USE)
 
 
 def _announced(folder: Path, load: Callable[..., Any]) -> Callable[..., Any]:
@@ -186,6 +193,7 @@ class Kernel:
             cache_files.load_overload = _announced(folder, _locked(folder, cache_files.load_overload))
             cache_files.save_overload = _locked(folder, cache_files.save_overload)
             compiled._cache = cache_files
+        _IN_USE.append(compiled)
         return cast(Callable[..., Any], compiled)
 
 

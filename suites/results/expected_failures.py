@@ -23,7 +23,9 @@ from nnc_conformance.suites.results.result import CaseResult, case_id
 
 LIST_BYTES: Final = 1 << 22
 """Largest list of expected failures that is read, in bytes."""
-FORMAT: Final = "nnc-expected-failures/1"
+_FORMAT_NAME: Final = "nnc-expected-failures"
+"""Value of the key ``format`` of a list, without its version."""
+FORMAT: Final = f"{_FORMAT_NAME}/1"
 """Value of the key ``format`` of a list."""
 _HEADING: Final = f'''# Failures that are known: they do not fail `run --expect-failures`. Each entry: vector, decoder (all
 # decoders if absent), reason, and the date from which it no longer counts (expires, optional).
@@ -143,6 +145,16 @@ def load_expected_failures(path: Path) -> ExpectedFailures:
         raise ExpectedFailuresError(str(error)) from None
     except (ValueError, RecursionError) as error:
         raise ExpectedFailuresError(f"{path}: {error}") from None
+
+
+def kept_list(path: Path) -> ExpectedFailures | None:
+    """Return the list that a file to be written holds; None if it holds something else or nothing.
+
+    Raise `ExpectedFailuresError` if it is a list that cannot be read, `OSError`.
+    """
+    if not path.is_file() or path.stat().st_size > LIST_BYTES or _FORMAT_NAME.encode() not in read_bytes(path, max_bytes=LIST_BYTES):
+        return None
+    return load_expected_failures(path)
 
 
 def list_failures(cases: Iterable[CaseResult], before: ExpectedFailures | None) -> ExpectedFailures:

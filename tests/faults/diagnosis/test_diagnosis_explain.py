@@ -17,7 +17,7 @@ from nnc_conformance.faults.diagnosis.cause import Cause, all_causes
 from nnc_conformance.faults.diagnosis.evidence import Evidence, evidence_of, long_cases
 from nnc_conformance.faults.diagnosis.explain import Explanation, blamed, explain
 from nnc_conformance.faults.diagnosis.onset import onset
-from nnc_conformance.faults.diagnosis.ranking import Ranked, Ranking, candidates, rank
+from nnc_conformance.faults.diagnosis.ranking import Ranked, Ranking, candidates, rank, rank_common
 from nnc_conformance.faults.diagnosis.simulation import SymptomCache, simulated
 from nnc_conformance.faults.diagnosis.symptom import Difference, Symptom, likeness, symptom_of
 from nnc_conformance.faults.diagnosis.weights import EFFORT
@@ -117,6 +117,17 @@ def test_the_first_wrong_symbol_is_found_in_coded_order() -> None:
     found = onset(failing_case, stream, expectation.tensors, actual)
     assert found is not None
     assert (found.index, found.coded_index) == ((0, 8), 64)
+
+
+def test_not_a_numbers_that_differ_are_shown_by_their_bits() -> None:
+    suite = load_suite(built_in_root(), levels={Level.CORE}, verify=False)
+    stored = next(one for one in suite.vectors if one.vector.id == "ndu-raw-special-values")
+    stream, tensors = stored.read(stored.vector.stream), read_expected_output(stored).tensors
+    assert tensors is not None
+    quiet = {name: np.where(np.isnan(values), np.float32(np.nan), values) for name, values in tensors.items()}
+    found = onset(case("x", outcome=Outcome.FAIL, differences=(DIFFERENCE,)), stream, tensors, quiet)
+    assert found is not None
+    assert (found.expected, found.actual) == ("nan (0xffc00000)", "nan (0x7fc00000)")
 
 
 def test_a_common_factor_is_told_from_a_wrong_symbol() -> None:
@@ -221,6 +232,22 @@ def test_a_common_fault_that_explains_every_case_ends_the_search(run_of_a_faulty
 
 
 @pytest.mark.slow
+def test_a_decoder_that_refuses_without_a_reason_is_explained_by_its_outputs() -> None:
+    """Its refusals alone are alike whatever the fault is, and end no search."""
+    fault = named_causes()["layer-set-ignored"]
+    bare = [one.model_copy(update={"category_seen": None, "unit": None, "byte": None}) for one in results_of(fault)]
+    assert {one.outcome for one in failing(bare)} == {Outcome.FAIL, Outcome.REFUSED}
+    refusals = [one for one in bare if one.outcome is not Outcome.FAIL]
+    found, undecided = (
+        rank_common([fault], evidence_of(cases, vectors(), failing(cases)[0].vector), SymptomCache(), seconds=300.0)
+        for cases in (bare, refusals)
+    )
+    assert undecided is None
+    assert found is not None
+    assert [one.cause for one in found.causes] == [fault]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS)
 def test_no_cause_is_exact_without_the_fault_in_the_catalogue(
     run_of_a_faulty_decoder: list[CaseResult], symptoms: SymptomCache, step: int
@@ -287,6 +314,22 @@ def test_nothing_is_tried_after_the_budget(run_of_a_faulty_decoder: list[CaseRes
     assert found.ranking.left > 0
     assert found.ranking.out_of_time
     assert found.onset is not None
+
+
+def test_the_first_compilation_leaves_the_budget_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kernels take a minute to compile on a busy machine, and are then kept."""
+    now, compiled = 0.0, 0
+
+    def prepare(kernels: int) -> None:
+        nonlocal now, compiled
+        now, compiled = now + 60, compiled + kernels
+
+    monkeypatch.setattr(explaining, "monotonic", lambda: now)
+    monkeypatch.setattr(explaining, "compiled_here", lambda: compiled)
+    monkeypatch.setattr(explaining, "prepare", lambda: prepare(9))
+    assert explaining._compiling() == 60
+    monkeypatch.setattr(explaining, "prepare", lambda: prepare(0))
+    assert explaining._compiling() == 0
 
 
 def test_each_stage_stops_when_its_time_is_over(run_of_a_faulty_decoder: list[CaseResult], monkeypatch: pytest.MonkeyPatch) -> None:

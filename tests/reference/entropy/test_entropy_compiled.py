@@ -127,6 +127,7 @@ def two(x):
     return x + 2
 print(one(1), two(1))
 """
+COUNTED = "import kernels, nnc_conformance.reference.entropy.compiled as own; print(own.compiled_here())"
 
 
 @pytest.mark.slow
@@ -136,6 +137,15 @@ def test_the_first_compilation_is_one_line_on_stderr(tmp_path):
     assert [done.stdout for done in said] == ["2 3\n"] * 2
     assert said[0].stderr.startswith("nnc-conformance: compiling for the first time")
     assert [done.stderr.count("\n") for done in said] == [1, 0]
+
+
+@pytest.mark.slow
+def test_kernels_that_are_loaded_do_not_count_as_compiled(tmp_path):
+    (tmp_path / "kernels.py").write_text(KERNELS)
+    said = [run(COUNTED, NNC_CACHE_DIR=str(tmp_path / "cache"), PYTHONPATH=str(tmp_path)).stdout for _ in range(2)]
+    assert said == ["2 3\n2\n", "2 3\n0\n"]
+    (tmp_path / "file").touch()
+    assert run(COUNTED, NNC_CACHE_DIR=str(tmp_path / "file"), PYTHONPATH=str(tmp_path)).stdout == "2 3\n2\n"
 
 
 @pytest.mark.slow

@@ -129,6 +129,18 @@ def test_a_written_list_is_read_again_and_keeps_reasons(root: Path, tmp_path: Pa
     assert run(root, tmp_path, "wrong_value.py", "--expect-failures", tmp_path / "next.toml").returncode == 0
 
 
+def test_a_list_written_again_keeps_what_was_edited_by_hand(root: Path, tmp_path: Path) -> None:
+    known = listed(tmp_path, "good-001")
+    assert run(root, tmp_path, "wrong_value.py", "--write-expect-failures", known).returncode == 1
+    reasons = {entry.vector: entry.reason for entry in load_expected_failures(known).failure}
+    assert (*sorted(reasons), reasons["good-001"]) == (*FAILING, "ticket 12")
+    known.write_text(known.read_text().replace("[[failure]]", "[[failure]"))
+    before = known.read_bytes()
+    done = run(root, tmp_path, "wrong_value.py", "--write-expect-failures", known)
+    assert (done.returncode, known.read_bytes()) == (2, before)
+    assert "known.toml" in done.stderr
+
+
 def test_updating_a_list_by_a_part_of_the_suite_keeps_the_other_entries(root: Path, tmp_path: Path) -> None:
     known = listed(tmp_path, "good-000", "good-002")
     words = ("--filter", "id=good-00[01]", "--expect-failures", known, "--write-expect-failures", known)
