@@ -91,7 +91,7 @@ def releases(session: nox.Session) -> None:
     """Judge every release of the peer's second series, each in its own environment.
 
     Writes docs/releases.md. It takes some five minutes and 1 GB for each release; `-- RELEASE...`
-    chooses some.
+    chooses two or more.
     """
     session.install("-e", ".")
     folder = str(Path(session.cache_dir).absolute() / "releases")

@@ -23,10 +23,10 @@ from nnc_conformance.suites.results.result import CaseResult, case_id
 
 LIST_BYTES: Final = 1 << 22
 """Largest list of expected failures that is read, in bytes."""
-_FORMAT_NAME: Final = "nnc-expected-failures"
-"""Value of the key ``format`` of a list, without its version."""
-FORMAT: Final = f"{_FORMAT_NAME}/1"
+FORMAT: Final = "nnc-expected-failures/1"
 """Value of the key ``format`` of a list."""
+_FORMAT_NAME: Final = FORMAT.partition("/")[0]
+"""Value of the key ``format`` of a list, without its version."""
 _HEADING: Final = f'''# Failures that are known: they do not fail `run --expect-failures`. Each entry: vector, decoder (all
 # decoders if absent), reason, and the date from which it no longer counts (expires, optional).
 format = "{FORMAT}"

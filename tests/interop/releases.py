@@ -23,6 +23,8 @@ SETUP: Final = ROOT / "tests" / "peer" / "setup"
 EXAMPLE: Final = ROOT / "examples" / "peer"
 RELEASES: Final = ("2.0.1", "2.0.2", "2.0.3", "2.0.4", "2.1.0", "2.1.1", "2.1.2", "2.1.3")
 """The releases of the second series on PyPI; the first series does not have the second edition."""
+FEWEST: Final = 2
+"""Releases that the page compares at least."""
 LEVELS: Final = ("core", "negative")
 COMMAND: Final = (sys.executable, "-m", "nnc_conformance.cli")
 JUDGED: Final = (0, 1)
@@ -134,6 +136,8 @@ def main() -> int:
     parser.add_argument("releases", nargs="*", default=RELEASES, help="releases on PyPI")
     parser.add_argument("--page", type=Path, default=PAGE, help="the page to write")
     options = parser.parse_args()
+    if len(options.releases) < FEWEST:
+        parser.error(f"releases are compared with each other: name {FEWEST} or more, or none for all")
     folder = options.folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     trials = []

@@ -45,3 +45,13 @@ def test_a_release_that_cannot_be_installed_is_not_judged(tmp_path: Path, monkey
     assert trial.problem == "it cannot be installed: no release 9.9 on PyPI"
     text = page([Trial("2.1.3", tmp_path), trial], "# Releases\n\nfigures\n")
     assert "- `9.9` was not judged: it cannot be installed: no release 9.9 on PyPI." in text
+
+
+def test_one_release_alone_is_refused_before_it_is_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["releases", str(tmp_path / "new"), RELEASES[-1]])
+    with pytest.raises(SystemExit, match="2"):
+        releases.main()
+    assert "name 2 or more, or none for all" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
