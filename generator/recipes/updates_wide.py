@@ -81,6 +81,7 @@ def many_dimensions(numbers: Numbers) -> list[StepUnits]:
     shapes = {"five": (3, 2, 2, 2, 2), "nine": (3, 1, 2, 1, 2, 1, 2, 1, 3), "most": (12, *(1,) * 29, 5, 1)}
 
     def step(depth: int) -> list[InTurn]:
+        """Return the units of a stream."""
         form = _ABSENT if depth == 2 else None
         return [
             every_tool(numbers, name, shape, (1,), depth, 160, form=form, scan_order=place)
