@@ -126,7 +126,7 @@ def rank_common(
 
 
 def _fits(cause: Cause, cases: Sequence[Seen], symptoms: SymptomCache) -> bool:
-    """Return whether a cause is alike in every case, and certainly the same in a failing one."""
+    """Return whether a cause fits every case, and gives the same in a failing one."""
     alike = list(zip(cases, likenesses(cause, cases, symptoms), strict=True))
     same = max((like for (_, seen), like in alike if seen.wrong), default=0.0)
     return min(like for _, like in alike) >= WEIGHTS.same_refusal and same == WEIGHTS.same_output

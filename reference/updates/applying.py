@@ -102,7 +102,7 @@ def moved(dimensions: tuple[int, ...], shift: int) -> tuple[int, ...]:
 
 
 def _other_form(name: str, was: str, now: str) -> BrokenRuleError:
-    """Return the error that an update has another type or other dimensions than its base model."""
+    """Return the error of an update whose type or dimensions are not its base model's."""
     return BrokenRuleError("update-base", "parent_node_id_present_flag", f"{name!r} is {was} in the base model and {now} in its update")
 
 
