@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from nnc_conformance.reference.errors import ModelError
-from nnc_conformance.reference.zip_bounds import opened_zip
+from nnc_conformance.reference.zip_bounds import ZIP_START, opened_zip
 from nnc_conformance.storage.inputs import read_bytes
 
 _KERAS: Final = "open it with Keras and save it as .keras"
@@ -82,6 +82,8 @@ _WORDS: Final = (
 """Offset and bytes that show a content, what it is, and what to do."""
 _TORCH_MAGIC: Final = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 """First bytes of what torch.save writes if it writes no zip archive."""
+_SURE: Final = (ZIP_START, b"\x93NUMPY")
+"""Beginnings of files that tell more than a suffix does."""
 _IN_ZIP: Final = (
     ("/constants.pkl", "", *_BY_SUFFIX[".torchscript"]),
     ("data/weights/model_weights_config.json", ".pt2", "a torch.export program", ""),
@@ -112,10 +114,18 @@ def refuse_other_formats(path: Path, suffix: str, readers: Mapping[str, object])
             such = f", such as {models[0]}" if models else ""
             raise ModelError(f"{path} is a folder without {_GRAPH}; only an NNEF model is a folder, name the file of any other{such}")
     if found is not None:
+        if path.is_file() and _begins_as(path, _SURE):
+            refuse_other_content(path, suffix, readers, only_read=True)
         raise ModelError(f"{path} is {found[0]}, which is not read; {found[1]}")
 
 
-def refuse_other_content(path: Path, suffix: str, readers: Mapping[str, object]) -> None:
+def _begins_as(path: Path, starts: tuple[bytes, ...]) -> bool:
+    """Return whether a file begins with one of some bytes."""
+    with path.open("rb") as file:
+        return file.read(_HEAD).startswith(starts)
+
+
+def refuse_other_content(path: Path, suffix: str, readers: Mapping[str, object], *, only_read: bool = False) -> None:
     """Raise `ModelError` for a file whose content is not what its suffix says.
 
     Only regular files whose content is recognized are refused.
@@ -124,13 +134,14 @@ def refuse_other_content(path: Path, suffix: str, readers: Mapping[str, object])
         path: The file.
         suffix: Its suffix, whatever the content.
         readers: The readers by the suffixes of their formats.
+        only_read: Whether to refuse only content of a format that is read.
     """
     if not path.is_file():
         return
     with path.open("rb") as file:
         head = file.read(_HEAD)
     found, what, remedy = _content(path, head)
-    if not what or (found and readers[found] is readers.get(suffix)):
+    if not what or (only_read and not found) or (found and readers[found] is readers.get(suffix)):
         return
     if found:
         what = f"{what}, but its suffix is {suffix!r}"

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import pickle
+import re
 import tarfile
 import zipfile
 from pathlib import Path
@@ -340,6 +341,18 @@ def test_content_that_its_suffix_does_not_name_is_recognized(tmp_path: Path, con
         assert "but its suffix" not in str(refused.value)
     else:
         assert str(refused.value).startswith(f"{path} is {says}")
+
+
+@pytest.mark.parametrize("suffix", [".pkl", ".gguf", ".h5", ".tflite"])
+def test_content_that_is_read_counts_more_than_a_suffix_that_is_not(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"m{suffix}"
+    with path.open("wb") as file:
+        np.savez(file, w=WEIGHTS)
+    with pytest.raises(ModelError, match=rf"is an \.npz file, but its suffix is '{re.escape(suffix)}'; name it m\.npz, or give"):
+        read_model(path)
+    path.write_bytes(zipped("notes.txt"))
+    with pytest.raises(ModelError, match="which is not read"):
+        read_model(path)
 
 
 def test_safetensors_of_any_name_are_recognized(tmp_path: Path) -> None:
