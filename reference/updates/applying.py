@@ -101,11 +101,6 @@ def moved(dimensions: tuple[int, ...], shift: int) -> tuple[int, ...]:
     return (*dimensions[1 : shift + 1], *dimensions[:1], *dimensions[shift + 1 :])
 
 
-def _other_form(name: str, was: str, now: str) -> BrokenRuleError:
-    """Return the error of an update whose type or dimensions are not its base model's."""
-    return BrokenRuleError("update-base", "parent_node_id_present_flag", f"{name!r} is {was} in the base model and {now} in its update")
-
-
 def check_parent(
     header: DataUnitHeader, ids: Sequence[tuple[str, tuple[int, ...]]], base: BaseModel | None, interpretation: Interpretation
 ) -> None:
@@ -136,7 +131,9 @@ def check_parent(
         if history is None or known is None:
             continue
         if history.dimensions != dimensions or known.dtype != kind:
-            raise _other_form(name, f"{known.dtype} {history.dimensions}", f"{kind} {dimensions}")
+            was, now = f"{known.dtype} {history.dimensions}", f"{kind} {dimensions}"
+            detail = f"{name!r} is {was} in the base model and {now} in its update"
+            raise BrokenRuleError("update-base", "parent_node_id_present_flag", detail)
         shift = shift_of(name, header, interpretation)
         if history.shift != shift:
             detail = f"the first dimension of {name!r} moved to place {history.shift} in the base model, in its update to {shift}"
@@ -364,7 +361,9 @@ class ModelBuilder:
         dimension mapping can (update-base), or if a sum does not fit int32 (update-sum).
         """
         if (parent.dtype, parent.shape) != (values.dtype, values.shape):
-            raise _other_form(name, f"{parent.dtype} {parent.shape}", f"{values.dtype} {values.shape}")
+            was, now = f"{parent.dtype} {parent.shape}", f"{values.dtype} {values.shape}"
+            detail = f"{name!r} is {was} in the base model and {now} in its update"
+            raise BrokenRuleError("update-base", "parent_node_id_present_flag", detail)
         if values.dtype.kind == "f":
             with np.errstate(all="ignore"):
                 total: np.ndarray = parent + values
