@@ -251,6 +251,7 @@ def main() -> int:
     arguments = parser.parse_args()
     with SessionPeer(arguments.peer) as peer:
         measured = [measure(peer, sequence_of(name)) for name in arguments.names or (*packaged_networks.sequence_names(), ADAPTED)]
+    arguments.output.mkdir(parents=True, exist_ok=True)
     (arguments.output / "trained-updates.md").write_text("\n".join(page(measured)) + "\n")
     (arguments.output / "trained-updates.svg").write_text(plot(measured))
     larger = [one.name for one in measured if any(one.ours[key] > one.theirs[key] for key in one.ours)]

@@ -222,6 +222,16 @@ class Interpretation:
     raw_float_node: RawFloatNode = field(default=RawFloatNode.KEEPS_THE_NODE, metadata=_2024)
     parent_without_node_id: ParentWithoutNodeId = field(default=ParentWithoutNodeId.ALLOWED, metadata=_2024)
 
+    def __post_init__(self) -> None:
+        """Turn choices given as text into members; raise `ValueError` for another choice."""
+        for name, choices in self.switches(2024).items():
+            choice = getattr(self, name)
+            try:
+                object.__setattr__(self, name, choices(choice))
+            except ValueError:
+                known = (str(each.value) for each in choices)
+                raise ValueError(unknown(f"choice of {name}", choice, known)) from None
+
     @classmethod
     def switches(cls, edition: int = 2022) -> dict[str, type[Choice]]:
         """Return the choices of each switch that streams of an edition can depend on.
@@ -245,14 +255,9 @@ class Interpretation:
 
         Raise `ValueError` for an unknown switch or choice.
         """
-        switches, chosen = cls.switches(2024), {}
-        for name, choice in settings.items():
+        switches = cls.switches(2024)
+        for name in settings:
             if name not in switches:
                 raise ValueError(unknown("disputed point", name, switches))
-            try:
-                chosen[name] = switches[name](choice)
-            except ValueError:
-                known = (str(c.value) for c in switches[name])
-                raise ValueError(unknown(f"choice of {name}", choice, known)) from None
-        arguments: dict[str, Any] = chosen
+        arguments: dict[str, Any] = dict(settings)
         return cls(**arguments)

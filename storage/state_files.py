@@ -279,7 +279,7 @@ def parse_state(data: bytes, name: str) -> SessionState:
     """
     if not data.startswith(MAGIC):
         known = "a state file of another version" if is_state(data) else "no state file"
-        raise StateError(f"{name}: {known}; this version reads {MAGIC.decode().strip()}")
+        raise StateError(f"{name}: {known}; this version reads {MAGIC.decode().strip()}; name another file, or begin a session anew")
     start = len(MAGIC) + _LENGTH.size
     if len(data) < start + _DIGEST_BYTES:
         raise StateError(f"{name}: cut off after {len(data)} bytes; restore it, or begin a session anew")

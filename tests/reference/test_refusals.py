@@ -1,5 +1,7 @@
 """What writer, encoder, interpretation and graph tools refuse, and the message that says why."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
@@ -8,7 +10,7 @@ from nnc_conformance.reference import EncoderOptions, decode, encode
 from nnc_conformance.reference.composer import ids_list, start_unit, topology_unit
 from nnc_conformance.reference.encoder_options import Block, CodebookMethod
 from nnc_conformance.reference.errors import EncodeError, ModelError, StreamError
-from nnc_conformance.reference.interpretation import Interpretation
+from nnc_conformance.reference.interpretation import IntDqFlag, Interpretation
 from nnc_conformance.reference.limits import DecodeLimits
 from nnc_conformance.reference.reduction.graph import Graph
 from nnc_conformance.reference.reduction.scoring import Samples, accuracy
@@ -81,6 +83,13 @@ def test_an_unknown_choice_names_the_known_ones() -> None:
         Interpretation.parse({"plain_product": "exact"})
     with pytest.raises(ValueError, match="unknown disputed point 'product'; choose from "):
         Interpretation.parse({"product": "binary32"})
+
+
+def test_choices_given_as_text_count_like_members() -> None:
+    given: dict[str, Any] = {"int_dq_flag": "ignored"}
+    assert Interpretation(**given).int_dq_flag is IntDqFlag.IGNORED
+    with pytest.raises(ValueError, match="unknown choice of int_dq_flag 'ignore'; choose from applies, ignored"):
+        Interpretation(**(given | {"int_dq_flag": "ignore"}))
 
 
 def test_topologies_count_as_output() -> None:
