@@ -145,7 +145,7 @@ class Session:
                 threads=threads,
             )
         except StreamError as error:
-            raise SessionError(f"{name}: {error}{self._order(name)}") from None
+            raise SessionError(f"{name}: {error}{self._order(name, error.rule)}") from None
         if decoded.model is None:
             raise SessionError(f"{name}: no model came out of the decoder")
         if len(self._state.streams) > len(self._names) and not decoded.updates:
@@ -174,15 +174,18 @@ class Session:
         head = write_units([{"nnr_unit_header": header, "nnr_unit_payload": payload} for header, payload in payloads])
         return head + stream[parameter_set.offset + parameter_set.size :]
 
-    def _order(self, name: str) -> str:
-        """Return, in brackets, the order in which streams were applied; "" for a single one.
+    def _order(self, name: str, rule: str) -> str:
+        """Return, in brackets, the order in which streams were applied.
 
-        It ends errors that depend on the order.
+        It ends errors that depend on the order. For a single stream it says that none was applied
+        before, if the broken ``rule`` is that of a difference without its tensor; else it is empty.
         """
         before = len(self._state.streams) - len(self._names)
         kept = [f"{before} streams of {self._path}"] if before else []
         order = [*kept, *self._names, name]
-        return f" (applied in the order {', '.join(order)})" if len(order) > 1 else ""
+        if len(order) > 1:
+            return f" (applied in the order {', '.join(order)})"
+        return " (no stream was applied before it; name the whole model and earlier updates first)" if rule == "update-base" else ""
 
     def final_parameters(self, *, recombine: bool = False) -> dict[str, np.ndarray]:
         """Return the model's parameters, converted, and with ``recombine`` its blocks put together."""

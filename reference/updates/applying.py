@@ -225,7 +225,7 @@ def _why_no_parent(
 ) -> str:
     """Return why a tensor's history holds no parent for TCA; empty if it holds one."""
     if history is None:
-        return "no earlier stream has the tensor"
+        return "no earlier stream has the tensor; decode the streams before it first"
     node, last = header.node_id, history.node_id
     if node is None or last is None:
         return "it, or the tensor before it, has no node id"

@@ -251,6 +251,15 @@ def test_a_cut_state_is_not_taken_for_a_stream(folder: Path, content: bytes) -> 
     assert "s.nncstate: no state file; this version reads nnc-state/1; name another file, or begin a session anew" in refusal
 
 
+def test_an_update_without_the_streams_before_it_is_refused_with_the_remedy(folder: Path) -> None:
+    nnc("encode", "0.safetensors", "0.nnr", "--edition", "2024")
+    nnc("encode", "--base", "0.nnr", "1.safetensors", "1.nnr")
+    remedy = "(no stream was applied before it; name the whole model and earlier updates first)"
+    assert remedy in nnc("encode", "--base", "1.nnr", "1.safetensors", "2.nnr", code=2)
+    assert remedy in nnc("decode", "1.nnr", "out.npz", "--state", "s.nncstate", code=2)
+    assert not Path("s.nncstate").exists()
+
+
 def test_differences_are_not_written_as_a_model_to_run(folder: Path) -> None:
     weights = np.ones((4, 4), np.float32)
     onnx_file("0.onnx", weights)
