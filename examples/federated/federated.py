@@ -27,7 +27,7 @@ from nnc_conformance.generator.networks import packaged_networks
 from nnc_conformance.reference import BaseModel, EncoderOptions, decode, encode
 from nnc_conformance.reference.topology.onnx import extract
 
-TESTS = Path(__file__).parents[2] / "tests"
+TESTS = Path(__file__).parent / ".." / ".." / "tests"
 """Folder of the driver of the independent codec."""
 if TYPE_CHECKING:
     from interop.sessions import SessionPeer
@@ -290,10 +290,12 @@ def through_peer(python: str, ours: Sequence[Round], clients: int, options: Enco
     Return its rounds, and a sentence for each encoder: after how many sessions both decoders
     hold equal models. Raise `RuntimeError` if a model differs, or if the codec fails.
     """
-    sys.path.insert(0, str(TESTS))
-    from helpers.peer_driver import PeerError
-    from interop.sessions import SessionPeer
-
+    sys.path.insert(0, str(TESTS.resolve()))
+    try:
+        from helpers.peer_driver import PeerError
+        from interop.sessions import SessionPeer
+    except ImportError as error:
+        raise RuntimeError(f"--peer needs this script in a checkout of the repository, with what its tests need: {error}") from error
     try:
         with SessionPeer(python) as peer:
             theirs = federated(len(ours) - 1, clients, options, PeerEncoder(peer, options))

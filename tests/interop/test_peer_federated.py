@@ -12,9 +12,10 @@ from interop.sessions import PROGRAM
 SCRIPT = example_runs.EXAMPLES / "federated" / "federated.py"
 
 
-def run(python: str | Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(SCRIPT), "--rounds", "2", "--clients", "2", "--peer", str(python), *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+def run(python: str | Path, *words: str, script: Path = SCRIPT) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(script), "--rounds", "2", "--clients", "2", "--peer", str(python), *words]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
 
 def test_the_exchange_through_the_peer_gives_both_decoders_equal_models(tmp_path: Path) -> None:
@@ -44,6 +45,15 @@ def test_a_model_that_differs_is_an_error(tmp_path: Path) -> None:
     done = run(faulty)
     assert done.returncode == 1
     assert "both decoders hold equal models in 0 of 9 cases" in done.stderr
+
+
+def test_a_script_without_its_repository_is_refused(tmp_path: Path) -> None:
+    copied = tmp_path / SCRIPT.name
+    copied.write_bytes(SCRIPT.read_bytes())
+    done = run(os.environ["NNC_PEER_PYTHON"], script=copied)
+    assert done.returncode == 1
+    assert "checkout of the repository" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_python_without_the_codec_is_refused(tmp_path: Path) -> None:
