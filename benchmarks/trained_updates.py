@@ -94,6 +94,10 @@ class MeasuredSequence:
     ours: dict[tuple[bool, tuple[str, ...]], int]
     theirs: dict[tuple[bool, tuple[str, ...]], int]
 
+    def total(self, column: str) -> int:
+        """Return the bytes of all updates in a column of the table of rounds."""
+        return sum(row.sizes[column] for row in self.rounds[1:])
+
 
 def options_of(dq: bool, rdo: float = 0.0, **tools: Any) -> EncoderOptions:
     """Return the options of our encoder."""
@@ -176,6 +180,17 @@ def measure(peer: SessionPeer, sequence: TrainedSequence) -> MeasuredSequence:
     return MeasuredSequence(sequence.name, rounds, ours, theirs)
 
 
+def not_saved(measured: Sequence[MeasuredSequence]) -> Iterator[str]:
+    """Yield the lines about sequences that RDO or dq makes larger."""
+    larger = []
+    for column, plainer, tool in (("rdo", "dq", "RDO"), ("dq", "auto", "dq")):
+        pairs = ((sequence.name, sequence.total(column), sequence.total(plainer)) for sequence in measured)
+        larger += [f"*{name}*: {found} with {tool} and {least} without it" for name, found, least in pairs if found > least]
+    if larger:
+        yield from ("", "On small updates RDO and dq do not always save bytes. All updates together are larger with them here:", "")
+        yield from (f"- {line}" for line in larger)
+
+
 def page(measured: Sequence[MeasuredSequence]) -> Iterator[str]:
     """Yield the lines of the page."""
     entry = f"qp {QP} for matrices and {NONWEIGHT_QP} for vectors, density 2"
@@ -183,7 +198,8 @@ def page(measured: Sequence[MeasuredSequence]) -> Iterator[str]:
         "# Updates of trained networks",
         "",
         "Is a model still right after ten updates, and what does an update cost? Made by",
-        "`python benchmarks/trained_updates.py`: networks of the suite are trained further, round by round",
+        "`python benchmarks/trained_updates.py --peer PYTHON`, given the Python of an environment with the independent codec",
+        "(`tests/peer/setup` makes one): networks of the suite are trained further, round by round",
         "(`generator/networks/fine_tuning.py`), and every round is sent as an update of what",
         f"the decoder has, with {entry}. *moved* networks adapt to images that are",
         "moved to a side; the *federated* one is the average of three clients, each with images moved its own way.",
@@ -194,6 +210,7 @@ def page(measured: Sequence[MeasuredSequence]) -> Iterator[str]:
         f"zstd -{ZSTD_LEVEL}, and updates with automatic choice of tools. Accuracy is the share of held-out inputs that the network gets",
         "right as trained, and as decoded from the updates with dq and RDO. With dq ours leaves out a tensor that the decoder knows as",
         "closely as dq would come; the peer codes what is left of each tensor.",
+        *not_saved(measured),
         "",
         "![Bytes of each round](trained-updates.svg)",
     )
@@ -207,9 +224,7 @@ def page(measured: Sequence[MeasuredSequence]) -> Iterator[str]:
         )
         for number, row in enumerate(sequence.rounds):
             yield f"| {number} | {' | '.join(str(row.sizes[key]) for key in COLUMNS)} | {row.before:.1%} | {row.after:.1%} |"
-        updates = sequence.rounds[1:]
-        totals = [sum(row.sizes[key] for row in updates) for key in COLUMNS]
-        yield f"| all updates | {' | '.join(map(str, totals))} | | |"
+        yield f"| all updates | {' | '.join(str(sequence.total(key)) for key in COLUMNS)} | | |"
         yield from ("", "Bytes of all updates with the same tools allowed, without RDO:", "")
         yield from ("| tools allowed | uniform, ours | the peer's | ratio | dq, ours | the peer's | ratio |", "|---|" + "---:|" * 6)
         for tools in TOOLS:

@@ -124,7 +124,7 @@ def page(rows: list[Sizes]) -> Iterator[str]:
     yield from (
         "# Sizes of updates",
         "",
-        "Made by `python benchmarks/update_sizes.py`: " + __doc__.split("\n\n")[2].replace("\n", " ").strip(),
+        "Made by `python benchmarks/update_sizes.py --peer PYTHON`: " + __doc__.split("\n\n")[2].replace("\n", " ").strip(),
         "",
     )
     yield (

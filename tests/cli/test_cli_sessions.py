@@ -102,6 +102,16 @@ def test_a_base_on_an_existing_session_needs_restart(folder: Path) -> None:
     assert len(load_session(folder / "s.nncstate").streams) == 1
 
 
+def test_whole_models_in_one_command_are_merged(folder: Path) -> None:
+    """As docs/updates.md says; the later one replaces tensors of the same name."""
+    for name, tensors in (("a", {"both": [1, 2], "first": [3]}), ("b", {"both": [5, 7, 9], "second": [4]})):
+        np.savez(f"{name}.npz", **{key: np.array(values, np.int32) for key, values in tensors.items()})
+        nnc(f"{name}.npz", f"{name}.nnr", command="encode")
+    nnc("a.nnr", "b.nnr", "out.safetensors")
+    merged = {name: values.tolist() for name, values in load_file("out.safetensors").items()}
+    assert merged == {"both": [5, 7, 9], "first": [3], "second": [4]}
+
+
 def test_a_forgotten_output_does_not_cost_a_stream(folder: Path) -> None:
     before = (folder / "1.nnr").read_bytes()
     assert "would be overwritten" in nnc("0.nnr", "1.nnr", code=1)
