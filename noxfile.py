@@ -1,5 +1,6 @@
 """Sessions that need an environment of their own; `nox -s NAME`."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -43,14 +44,17 @@ FOUND_MODELS = Path(__file__).parent / "benchmarks" / "found_models.py"
 WILD_PACKAGES = ("magika==1.0.3", "silero-vad==6.2.3")
 VERSIONS = ("3.11", "3.12", "3.13")
 NODE_PACKAGES = ("playwright-core@1.49", "axe-core@4.10")
-BY_FILE = ("-n", "2", "--dist", "loadfile")
-"""Two workers, each with whole files: for tests that share costly fixtures."""
+WORKERS = os.environ.get("NNC_WORKERS", "2")
+"""Processes of pytest in a session; .ci/run gives each of its two parallel sessions one."""
+BY_FILE = ("-n", WORKERS, "--dist", "loadfile")
+"""Each worker gets whole files: for tests that share costly fixtures."""
 ALL_BY_FILE = (*BY_FILE, "-m", "")
 """The same, with the tests that are marked slow or exhaustive."""
 PARTS = int(os.environ.get("NNC_PARTS", "1"))
 """Parts into which sessions divide what takes long; .ci/run has each commit run one of them (tests/helpers/parts.py)."""
 
 nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.allow_parallel = True
 BY_PIP = "virtualenv"
 """Backend of sessions with PyTorch: pip may have a build for CPUs at hand, which uv does not see."""
 
@@ -99,10 +103,16 @@ def releases(session: nox.Session) -> None:
 
 
 def debian(session: nox.Session, command: str, package: str) -> str:
-    """Return a command's path; install Debian's package if it is missing."""
-    if shutil.which(command) is None:
-        session.run("apt-get", "update", "-q", external=True)
-        session.run("apt-get", "install", "-q", "-y", "--no-install-recommends", package, external=True)
+    """Return a command's path; install Debian's package if it is missing.
+
+    Parallel sessions wait for each other, since apt-get refuses to run twice at once.
+    """
+    Path(session.cache_dir).mkdir(parents=True, exist_ok=True)
+    with (Path(session.cache_dir) / "debian.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if shutil.which(command) is None:
+            session.run("apt-get", "update", "-q", external=True)
+            session.run("apt-get", "install", "-q", "-y", "--no-install-recommends", package, external=True)
     return str(shutil.which(command))
 
 
@@ -265,7 +275,7 @@ def docs(session: nox.Session) -> None:
     The installation is not editable, because the site finds its sources by path. A page calls pip.
     """
     session.install(".[dev,docs]", "pip")
-    session.run("pytest", "-n", "2", "-m", "", "tests/docs", *session.posargs, env={"NNC_DOCS": "1"})
+    session.run("pytest", "-n", WORKERS, "-m", "", "tests/docs", *session.posargs, env={"NNC_DOCS": "1"})
 
 
 @nox.session(default=False)
@@ -312,7 +322,7 @@ def versions(session: nox.Session, version: str) -> None:
     python = str(venv / "bin" / "python")
     session.run(found, "-m", "venv", str(venv), external=True)
     session.run(python, "-m", "pip", "install", "-q", "-e", ".[dev]", external=True)
-    session.run(python, "-m", "pytest", "-q", "-n", "2", *session.posargs, external=True)
+    session.run(python, "-m", "pytest", "-q", "-n", WORKERS, *session.posargs, external=True)
 
 
 @nox.session(python=False)
@@ -327,7 +337,7 @@ def agreement(session: nox.Session) -> None:
     kernels = "tests/reference/entropy/test_entropy_codeword.py::test_both_kernels_decode_what_both_encoded"
     histories = "tests/reference/entropy/test_entropy_second_edition.py::test_both_kernels_agree_with_any_history"
     two_decoders = ("tests/agreement/test_two_decoders.py", "tests/agreement/test_two_decoders_sessions.py")
-    arguments = ("-q", "-n", "2", *two_decoders, kernels, histories)
+    arguments = ("-q", "-n", WORKERS, *two_decoders, kernels, histories)
     made = {"NNC_MADE_STREAMS": str(10_000 // PARTS), "NNC_MADE_SESSIONS": "1000", "NNC_MADE_HISTORIES": "1000"}
     session.run(sys.executable, "-m", "pytest", *arguments, *session.posargs, env=made)
 
@@ -362,7 +372,7 @@ def arrays(session: nox.Session) -> None:
     """
     maker = json.loads(ARRAYS.read_text(encoding="utf-8"))["covertable"]
     session.install("-e", ".[dev]", f"covertable=={maker}")
-    session.run("pytest", "-n", "2", "-m", "", "tests/generator/test_coverage_arrays.py", *session.posargs, env={"NNC_ARRAYS": "1"})
+    session.run("pytest", "-n", WORKERS, "-m", "", "tests/generator/test_coverage_arrays.py", *session.posargs, env={"NNC_ARRAYS": "1"})
 
 
 def files(session: nox.Session, *patterns: str) -> list[str]:
@@ -380,7 +390,7 @@ def coverage(session: nox.Session) -> None:
     Writes docs/reference-coverage.md.
     """
     session.install(CPU_TORCH, "-e", ".[dev,nnef,tensorflow,train]")
-    run = ("python", "-m", "coverage", "run", "-m", "pytest", "-q", "-n", "2")
+    run = ("python", "-m", "coverage", "run", "-m", "pytest", "-q", "-n", WORKERS)
     report = str(Path(session.create_tmp()) / "coverage.json")
     cold = {"XDG_CACHE_HOME": session.create_tmp(), "NNC_MADE_STREAMS": "60"}
     session.run("python", "-m", "coverage", "erase")

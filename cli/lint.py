@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from nnc_conformance.reference.threads import usable_cpus
 from nnc_conformance.suites.results.outcomes import ExitCode
 
 
@@ -19,6 +20,7 @@ def command(
             show_default="no comparison",
         ),
     ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Vectors to check in parallel.")] = usable_cpus(),
     reformat: Annotated[bool, typer.Option("--format", help="Rewrite vector.json and manifest.json in canonical form first.")] = False,
 ) -> int:
     """Check a suite: file form, hashes, revisions, levels, and expected outputs against the
@@ -35,7 +37,7 @@ def command(
     for path in format_suite(vectors) if reformat else ():
         typer.echo(f"formatted: {path}")
     before = load_suite(against, levels=(), verify=False).manifest if against is not None else None
-    findings = lint(vectors, before)
+    findings = lint(vectors, before, jobs=jobs)
     for finding in findings:
         typer.echo(str(finding))
     typer.echo(f"{len(findings)} findings" if findings else "nothing found")

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
 from nnc_conformance.generator.building import RecipeError, base_of, outputs_by_choice, provenance_of, require_broken
 from nnc_conformance.generator.facts import SessionFacts, decoded_steps, met_in_session
+from nnc_conformance.generator.worker_pool import map_in_processes
 from nnc_conformance.reference.decoder import Decoded
 from nnc_conformance.reference.interpretation import Interpretation
 from nnc_conformance.reference.syntax.rules import RULES, Provenance
@@ -22,6 +24,8 @@ CORE_BYTES: Final = 8 << 20
 """Size limit of core's vectors of the first edition, in bytes."""
 CORE_LIMITS: Final[dict[Edition, tuple[int, int]]] = {2022: (400, CORE_BYTES), 2024: (400, 2 << 20)}
 """Vectors and bytes that core may have, for each edition."""
+_CHUNK: Final = 8
+"""Vectors that a process checks at a time."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ def check(stored: StoredVector) -> CheckedVector:
     return replace(checked, decoded=checked.under(Interpretation()))
 
 
-def lint(root: Path, against: Manifest | None = None) -> list[LintFinding]:
+def lint(root: Path, against: Manifest | None = None, *, jobs: int = 1) -> list[LintFinding]:
     """Check a suite folder; return all findings.
 
     Raises `SuiteError` for a damaged folder: a wrong hash, a missing file, an id that occurs twice
@@ -75,15 +79,25 @@ def lint(root: Path, against: Manifest | None = None) -> list[LintFinding]:
     Args:
         root: The suite folder.
         against: The manifest of an earlier state of the folder, to check revisions against.
+        jobs: Processes that check vectors; the findings and their order do not depend on it.
     """
     suite = load_suite(root)
     findings = [LintFinding(where, message) for where, message in folder_findings(suite)]
     if against is not None:
         findings += [LintFinding(where, message) for where, message in revision_findings(suite.manifest, against)]
-    for stored in suite.vectors:
-        checked = check(stored)
-        findings += [LintFinding(stored.vector.id, message) for holds in CHECKS for message in holds(checked)]
-    return findings
+    vectors = suite.vectors
+    each = (
+        map(vector_findings, vectors)
+        if jobs == 1 or len(vectors) <= _CHUNK
+        else map_in_processes(vector_findings, vectors, jobs, chunk=_CHUNK)
+    )
+    return [*findings, *chain.from_iterable(each)]
+
+
+def vector_findings(stored: StoredVector) -> list[LintFinding]:
+    """Decode a vector and return the findings of all checks on it."""
+    checked = check(stored)
+    return [LintFinding(stored.vector.id, message) for holds in CHECKS for message in holds(checked)]
 
 
 def folder_findings(suite: Suite) -> Iterator[tuple[str, str]]:

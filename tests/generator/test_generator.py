@@ -338,6 +338,17 @@ def test_lint_finds_a_change_without_a_new_revision(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_several_processes_find_the_same_in_the_same_order(tmp_path: Path) -> None:
+    made = build(small_recipe("a", [1]), DEFAULT_SEED)
+    wrong = [made.vector.model_copy(update={"id": f"wrong-{number}", "flags": ("float",)}) for number in range(20)]
+    root = suite_of(tmp_path, *wrong, files=dict(made.files))
+    found = lint(root, jobs=2)
+    assert [finding.where for finding in found] == sorted(vector.id for vector in wrong)
+    assert {finding.message for finding in found} == {"flags: stated ('float',), the reference decoder finds ('int',)"}
+    assert found == lint(root)
+
+
+@pytest.mark.slow
 def test_the_lint_command_says_what_it_found(tmp_path: Path) -> None:
     made = build(small_recipe("a", [1]), DEFAULT_SEED)
     root = suite_of(tmp_path, made.vector, files=dict(made.files))
