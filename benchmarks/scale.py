@@ -43,6 +43,8 @@ UPDATES: Final = 2
 """Updates of a session."""
 THREAD_SIZES: Final = (10_000, 100_000, 1_000_000, 8_000_000, 32_000_000)
 """Weights of the models for two threads."""
+RESOLVED: Final = 1_000_000
+"""Weights from which resident memory shows the bytes that a history takes."""
 PAIRS: Final = 9
 """Pairs of measurements with one and two threads."""
 
@@ -272,7 +274,8 @@ def page(points: list[Point], sessions: list[SessionPoint], rows: list[str]) -> 
         "## Sessions",
         "",
         f"A whole model and {UPDATES} updates of the second edition, each of which changes {CHANGED:.0%} of the weights; the encoder",
-        "chooses the tools. *History* is what the model after a session keeps beyond the 4 bytes of each parameter, for later updates.",
+        "chooses the tools. *History* is what the model after a session keeps beyond the 4 bytes of each parameter, for later",
+        "updates; smaller models do not show it in resident memory.",
         "",
         "| weights | whole model: decode, s | update: encode, s | ns per weight | update: decode, s | ns per weight | update, MiB "
         "| decode peak, MiB | history, bytes per weight |",
@@ -281,7 +284,7 @@ def page(points: list[Point], sessions: list[SessionPoint], rows: list[str]) -> 
             f"| {point.weights} | {point.base_seconds:.3f} "
             f"| {point.encode_seconds:.3f} | {1e9 * point.encode_seconds / point.weights:.0f} "
             f"| {point.update_seconds:.3f} | {1e9 * point.update_seconds / point.weights:.1f} | {point.update:.2f} "
-            f"| {point.update_peak:.0f} | {point.history_bytes:.2f} |"
+            f"| {point.update_peak:.0f} | {f'{point.history_bytes:.2f}' if point.weights >= RESOLVED else '-'} |"
             for point in sessions
         ),
         "",
