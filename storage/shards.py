@@ -69,6 +69,8 @@ def _weight_map(path: Path) -> dict[str, str]:
             raise TypeError(f"it has no {_MAP}; name a file of tensors or the model's index")
         if not isinstance(names, dict) or not all(isinstance(location, str) for location in names.values()):
             raise TypeError(f"its {_MAP} does not name a file for each tensor")
+        if not names:
+            raise TypeError(f"its {_MAP} is empty; name the file of each tensor in it")
     except (ValueError, TypeError, RecursionError) as error:
         raise ModelError(f"{path} is not the index of a split checkpoint, a JSON object with a {_MAP}: {error}") from None
     return names

@@ -246,7 +246,7 @@ def _check_object(value: dict[str, Any]) -> None:
                 "weights as .safetensors"
             )
         raise ModelError(
-            f"the Keras model has {_label(value)}, a {str(module)[:80]}.{str(name)[:80]}, which is not among the layers that are known "
+            f"the Keras model has {_label(value)}, {_class(value)}, which is not among the layers that are known "
             "to be safe; take it out of the model, or code the weights as .safetensors"
         )
     if name in ("__numpy__", "__tensor__"):
@@ -264,6 +264,14 @@ def _check_object(value: dict[str, Any]) -> None:
     for node in nodes if isinstance(nodes, list) else []:
         if isinstance(node, dict) and not _has_tensor(node):
             raise ModelError(f"the Keras model calls {_label(value)} without a tensor of the model; make it a constant")
+
+
+def _class(value: dict[str, Any]) -> str:
+    """Name an object's class with its module, or by its registered name without one."""
+    module, name = value.get("module"), str(value["class_name"])[:80]
+    if module is not None:
+        return f"a {str(module)[:80]}.{name}"
+    return f"the custom class {str(value.get('registered_name') or name)[:80]}"
 
 
 def _has_tensor(node: dict[str, Any]) -> bool:

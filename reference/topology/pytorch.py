@@ -50,6 +50,8 @@ _ONLY: Final = "tensor"
 """Name of a tensor that was saved alone."""
 _SHOWN: Final = 10
 """Keys or names that an error shows."""
+_BEFORE_1_6: Final = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
+"""The pickled number that begins a file in the format of PyTorch before 1.6, behind two bytes."""
 _SAVED: Final = "save one with torch.save(model.state_dict(), ...)"
 _CONTIGUOUS: Final = 7
 """Number of the layout of strided tensors."""
@@ -240,6 +242,8 @@ def _unreadable(torch: Any, data: bytes) -> str:
         objects = sorted(torch.serialization.get_unsafe_globals_in_checkpoint(io.BytesIO(data)))
     except Exception:  # torch can raise any exception for a file that is not its archive
         objects = []
+    if not objects and data.startswith(_BEFORE_1_6, 2):
+        return "it has the format of PyTorch before 1.6, and a tensor of a type that this format lacks, or it is damaged"
     if not objects:
         return "it is another format than that of torch.save, or damaged"
     more = ", ..." if len(objects) > _SHOWN else ""

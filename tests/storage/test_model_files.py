@@ -222,6 +222,9 @@ def test_a_json_file_that_is_no_index(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"architectures": []}')
     with pytest.raises(ModelError, match="a JSON object with a weight_map: it has no weight_map; name a file of tensors"):
         read_model(tmp_path / "config.json")
+    (tmp_path / "config.json").write_text('{"weight_map": {}}')
+    with pytest.raises(ModelError, match="its weight_map is empty; name the file of each tensor in it"):
+        read_model(tmp_path / "config.json")
 
 
 def archive(files: dict[str, bytes], folder: str = "") -> bytes:

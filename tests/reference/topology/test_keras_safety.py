@@ -56,6 +56,16 @@ def test_other_layers_are_refused_by_name_with_a_remedy(name: str, module: str |
             checked_configuration(hostile)
 
 
+def test_a_class_of_the_models_maker_is_named_as_it_was_registered() -> None:
+    for module, registered, named in (
+        (None, "Custom>My", "the custom class Custom>My,"),
+        (None, None, "the custom class My,"),
+        ("a.b", None, "a a.b.My,"),
+    ):
+        with pytest.raises(ModelError, match=f"'my_My', {named} which is not among"):
+            checked_configuration(model(layer("My", module) | {"registered_name": registered}))
+
+
 HUGE = (10**12, 1e300)
 
 

@@ -270,6 +270,13 @@ def test_objects_of_a_checkpoint_are_named() -> None:
         load_state_dict(b"no model")
 
 
+def test_the_format_before_1_6_is_named_if_torch_does_not_read_it() -> None:
+    written = io.BytesIO()
+    torch.save({"w": torch.zeros(4, dtype=torch.float8_e4m3fn)}, written, _use_new_zipfile_serialization=False)
+    with pytest.raises(ModelError, match=r"the format of PyTorch before 1\.6, and a tensor of a type that this format lacks"):
+        load_state_dict(written.getvalue())
+
+
 def test_tied_weights_both_come_back() -> None:
     shared = torch.ones(2, 3)
     found = load_state_dict(saved({"a": shared, "b": shared, "view": shared.T}))
