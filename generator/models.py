@@ -191,5 +191,11 @@ SEQUENCES: Final = (
             edition=2024, qp=-30, nonweight_qp=-42, dq=True, row_skip=ToolChoice.ON, tca=ToolChoice.OFF, hdsp=ToolChoice.ON
         ),
     ),
+    sequence_recipe(
+        "magika-types-adapted",
+        "auto",
+        title="The last layer of magika trained on changed files, 4 updates, tools chosen automatically",
+        options=EncoderOptions(edition=2024, qp=-34, nonweight_qp=-42),
+    ),
 )
 """The vectors of networks with updates."""

@@ -18,13 +18,12 @@ import torch
 from torch import nn
 
 from nnc_conformance.generator.networks import graphs, packaged_networks, row_networks
-from nnc_conformance.generator.networks.packaged_networks import STEP
+from nnc_conformance.generator.networks.packaged_networks import STEP, written
 from nnc_conformance.generator.networks.train import BATCH, HERE, NETWORKS, Images, Labels, correct, split
 from nnc_conformance.reference.topology.onnx import extract
 from nnc_conformance.storage.documents import canonical_json
 from nnc_conformance.storage.outputs import write_bytes, write_text
 from nnc_conformance.storage.safetensors_format import dump_safetensors
-from nnc_conformance.storage.tensor_types import Tensors
 
 STATISTICS: Final = ("running_mean", "running_var", "num_batches_tracked")
 """Parts of a batch norm that are measured, not trained."""
@@ -120,23 +119,6 @@ def in_steps(before: graphs.NetworkTensors, after: graphs.NetworkTensors) -> gra
         else:
             rounded[name] = array + np.rint((after[name] - array) / STEP).astype(np.float32) * STEP
     return rounded
-
-
-def written(before: Tensors, after: Tensors) -> Tensors:
-    """Return a round's change as it is written.
-
-    It is the number of steps, of the smallest integer type, where that gives every value; for other
-    tensors that change, the values.
-    """
-    change: Tensors = {}
-    for name, array in after.items():
-        if array.tobytes() == before[name].tobytes():
-            continue
-        steps = np.rint((array.astype(np.float64) - before[name]) / STEP).astype(np.int32)
-        small = steps.astype(np.int8 if np.abs(steps).max() <= np.iinfo(np.int8).max else np.int16)
-        exact = (before[name] + small.astype(np.float32) * STEP).tobytes() == array.tobytes()
-        change[name] = small if exact else array
-    return change
 
 
 STATES: Final = {"digits-gru": row_networks.gru_state, "digits-transformer": row_networks.transformer_state}

@@ -1,4 +1,4 @@
-"""Three networks as ONNX graphs, built by hand from trained tensors.
+"""Networks as ONNX graphs, built by hand from trained tensors.
 
 They have opset 17, IR version 8 and a dynamic batch.
 """
@@ -14,8 +14,9 @@ from onnx.checker import check_model
 NetworkTensors = Mapping[str, npt.NDArray[Any]]
 
 IMAGE: Final = "image"
+FEATURES: Final = "features"
 LOGITS: Final = "logits"
-"""Names of the input and the output of every network."""
+"""Names of the networks' inputs and of their output."""
 _IMAGE_SHAPE: Final = ("batch", 1, 8, 8)
 _CLASSES: Final = 10
 _EPSILON: Final = 1e-5
@@ -129,19 +130,35 @@ def _folded(state: NetworkTensors, name: str) -> tuple[npt.NDArray[np.float32], 
     return weight.astype(np.float32), (norm["bias"] - norm["running_mean"] * scale).astype(np.float32)
 
 
-def finished(name: str, nodes: list[NodeProto], tensors: NetworkTensors) -> ModelProto:
-    """Make the ONNX model of a graph from `IMAGE` to `LOGITS`, and check it.
+def types_layer(name: str, state: NetworkTensors) -> ModelProto:
+    """Build a dense layer from `FEATURES` alone.
+
+    Args:
+        name: The graph's name.
+        state: ``types.weight``, float32 [features, types], and ``types.bias``, float32 [types].
+    """
+    features, types = state["types.weight"].shape
+    nodes = [helper.make_node("Gemm", [FEATURES, "types.weight", "types.bias"], [LOGITS])]
+    return finished(name, nodes, state, source=(FEATURES, ("batch", features)), classes=types)
+
+
+def finished(
+    name: str, nodes: list[NodeProto], tensors: NetworkTensors, *, source: tuple[str, Any] = (IMAGE, _IMAGE_SHAPE), classes: int = _CLASSES
+) -> ModelProto:
+    """Make the ONNX model of a graph to `LOGITS`, and check it.
 
     Args:
         name: The graph's name.
         nodes: Its nodes.
         tensors: Its initializers by name.
+        source: Name and shape of its input.
+        classes: Number of logits.
     """
     graph: GraphProto = helper.make_graph(
         nodes,
         name,
-        [helper.make_tensor_value_info(IMAGE, TensorProto.FLOAT, _IMAGE_SHAPE)],
-        [helper.make_tensor_value_info(LOGITS, TensorProto.FLOAT, ("batch", _CLASSES))],
+        [helper.make_tensor_value_info(source[0], TensorProto.FLOAT, source[1])],
+        [helper.make_tensor_value_info(LOGITS, TensorProto.FLOAT, ("batch", classes))],
         [numpy_helper.from_array(np.ascontiguousarray(array).reshape(np.shape(array)), key) for key, array in tensors.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name="nnc-conformance")

@@ -1,4 +1,4 @@
-"""The trained networks in the package, and images that they were not trained on.
+"""The trained networks in the package, and data that they were not trained on.
 
 A sequence is a network after rounds of further training.
 """
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from nnc_conformance.reference.errors import ModelError, unknown
 from nnc_conformance.reference.topology.onnx import extract, restore
 from nnc_conformance.storage.safetensors_format import load_safetensors
+from nnc_conformance.storage.tensor_types import Tensors
 
 _PACKAGE = files("nnc_conformance.generator.networks")
 STEP: Final = np.float32(2**-12)
@@ -36,19 +37,27 @@ def model_bytes(name: str) -> bytes:
 
 
 def held_data(name: str) -> tuple[dict[str, npt.NDArray[np.float32]], npt.NDArray[np.int64]]:
-    """Return the images and labels to measure a network's accuracy with.
+    """Return the inputs and labels to measure a network's accuracy with.
 
-    They were not used in training. The images are keyed by graph input name: float32 [N, 1, 8, 8]
-    in 0..1. The labels are int64 [N] in 0..9. The index of the largest of a network's 10 logits is
-    its answer. A sequence of updates gets all images once for each shift that it was trained for.
+    They were not used in training. The index of the largest of a network's logits is its answer.
+    Networks of digits get images, float32 [N, 1, 8, 8] in 0..1, and have labels in 0..9; a sequence
+    of updates gets all images once for each shift that it was trained for. ``magika-types`` gets
+    features, float32 [N, 512], and has labels in 0..60.
 
     Args:
         name: Name of a packaged network or of a sequence.
 
+    Returns:
+        The inputs by name of the graph input, and the labels, int64 [N].
+
     Raises:
         ModelError: For an unknown name.
     """
-    moves = ((0, 0),) if name in _summary()["networks"] else _sequence(name)["moves"]
+    network = name if name in _summary()["networks"] else _sequence(name)["network"]
+    if held_file := _entry(network).get("held_file"):
+        tensors = load_safetensors(_PACKAGE.joinpath(held_file).read_bytes())
+        return {_entry(network)["input"]: tensors["features"].astype(np.float32)}, tensors["labels"]
+    moves = ((0, 0),) if name == network else _sequence(name)["moves"]
     tensors = load_safetensors(_PACKAGE.joinpath(_summary()["data"]["held_file"]).read_bytes())
     images = np.concatenate([moved(tensors["images"], *move) for move in moves])
     return {_summary()["input"]: images}, np.tile(tensors["labels"], len(moves))
@@ -86,6 +95,23 @@ def moved(images: npt.NDArray[np.float32], rows: int, columns: int) -> npt.NDArr
     padded = np.pad(images, ((0, 0), (0, 0), (abs(rows),) * 2, (abs(columns),) * 2))
     top, left = abs(rows) - rows, abs(columns) - columns
     return padded[:, :, top : top + height, left : left + width]
+
+
+def written(before: Tensors, after: Tensors) -> Tensors:
+    """Return a round's change as it is written.
+
+    It is the number of steps, of the smallest integer type, where that gives every value; for other
+    tensors that change, the values.
+    """
+    change: Tensors = {}
+    for name, array in after.items():
+        if array.tobytes() == before[name].tobytes():
+            continue
+        steps = np.rint((array.astype(np.float64) - before[name]) / STEP).astype(np.int32)
+        small = steps.astype(np.int8 if np.abs(steps).max() <= np.iinfo(np.int8).max else np.int16)
+        exact = _after(before[name], small).tobytes() == array.tobytes()
+        change[name] = small if exact else array
+    return change
 
 
 def _after(before: npt.NDArray[Any], change: npt.NDArray[Any] | None) -> npt.NDArray[Any]:

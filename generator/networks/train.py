@@ -267,7 +267,7 @@ def main(names: list[str]) -> None:
 
     Args:
         names: The networks to train; if empty, all. `networks.json` keeps the entries of the
-            others, and those of `fine_tuning.py`.
+            others, and those of other scripts.
     """
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
@@ -276,7 +276,7 @@ def main(names: list[str]) -> None:
     write_bytes(HERE / HELD_FILE, held)
     listed = HERE / "networks.json"
     earlier = json.loads(listed.read_text(encoding="utf-8"))
-    entries: dict[str, Any] = earlier["networks"] if names else {}
+    entries: dict[str, Any] = earlier["networks"]
     for name in names or (*NETWORKS, *QUANTIZED):
         if name in NETWORKS:
             plan = NETWORKS[name]

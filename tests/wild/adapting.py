@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 import onnx
 
+from nnc_conformance.generator.networks.adapting import trained
 from nnc_conformance.reference.topology.onnx import extract, restore
 from wild.networks import Array, even_files, features, outputs, shipped
 
@@ -20,10 +21,6 @@ WEIGHTS: Final = "jax2tf_get_logits_/Const_24:0"
 """The matrix of the last layer, (512, 214)."""
 BIAS: Final = "jax2tf_get_logits_/pjit_get_logits_/MagikaV2/Dense_1/Reshape:0"
 """The bias of the last layer, (1, 214)."""
-STEPS: Final = 10
-"""Steps of gradient descent in a round."""
-RATE: Final = 0.05
-"""Length of a step, times the gradient of the mean cross entropy."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +52,7 @@ class Adaptation:
         known, truth = self.features[::2].astype(np.float64), self.truth[::2]
         weights, bias = parameters[WEIGHTS].astype(np.float64), parameters[BIAS].astype(np.float64)
         for _ in range(count):
-            for _ in range(STEPS):
-                logits = known @ weights + bias
-                likely = np.exp(logits - logits.max(axis=1, keepdims=True))
-                likely /= likely.sum(axis=1, keepdims=True)
-                likely[np.arange(len(truth)), truth] -= 1
-                weights -= RATE / len(truth) * known.T @ likely
-                bias -= RATE / len(truth) * likely.sum(axis=0)
+            weights, bias = trained(known, truth, weights, bias)
             parameters |= {WEIGHTS: weights.astype(np.float32), BIAS: bias.astype(np.float32)}
             yield dict(parameters)
 
@@ -69,6 +60,15 @@ class Adaptation:
         """Return the share of right answers on the files that are not trained on."""
         model = restore(extract(self.model).topology, parameters)
         return float(np.mean(outputs(model, self.inputs[1::2], "target_label").argmax(axis=1) == self.truth[1::2]))
+
+
+def cut(model: bytes, classes: Array) -> dict[str, Array]:
+    """Return the parameters of `magika-types`: the columns of some classes in the last layer."""
+    parameters = extract(model).parameters
+    return {
+        "types.weight": np.ascontiguousarray(parameters[WEIGHTS][:, classes]),
+        "types.bias": np.ascontiguousarray(parameters[BIAS][0, classes]),
+    }
 
 
 def magika_adaptation() -> Adaptation:

@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 
+from nnc_conformance.generator.networks import adapting, packaged_networks
 from nnc_conformance.reference import BaseModel, EncoderOptions, decode, encode
 from nnc_conformance.reference.quantization.steps import by_deviation
 from nnc_conformance.reference.topology.onnx import exact_parameters, extract
-from wild.adapting import BIAS, WEIGHTS, magika_adaptation
+from nnc_conformance.storage.safetensors_format import load_safetensors
+from wild.adapting import BIAS, WEIGHTS, cut, magika_adaptation
+from wild.networks import shipped
 
 ROUNDS = 4
 QP = -34
@@ -37,3 +40,10 @@ def test_the_answers_follow_each_update(dq: bool) -> None:
         assert len(update) < len(whole) / 20
     assert adaptation.accuracy(decoded) > shipped + 0.02
     np.testing.assert_allclose(decoded[WEIGHTS], trained[WEIGHTS], atol=2 ** (QP / 4 + 2))
+
+
+def test_the_packaged_layer_is_cut_out_of_the_shipped_network() -> None:
+    classes = load_safetensors((adapting.HERE / adapting.HELD_FILE).read_bytes())["classes"]
+    cut_out = cut(shipped("magika", "models", "standard_v3_3", "model.onnx"), classes)
+    packaged = extract(packaged_networks.model_bytes(adapting.NETWORK)).parameters
+    assert {name: array.tobytes() for name, array in packaged.items()} == {name: array.tobytes() for name, array in cut_out.items()}
