@@ -5,6 +5,14 @@ from typing import Final
 from nnc_conformance.faults.mutants.fault import UNCHECKED_ENTRY_POINTS, Edit, NamedFault
 from nnc_conformance.storage.vector import Level
 
+_SETS: Final = "syntax.structures.parameter_sets"
+_MODEL_QP_UNSIGNED: Final = Edit(
+    _SETS, "nnr_model_parameter_set", 'w.i("mps_quantization_parameter", 13)', 'w.u("mps_quantization_parameter", 13)'
+)
+_LAYER_QP_UNSIGNED: Final = Edit(
+    _SETS, "nnr_layer_parameter_set", 'w.i("lps_quantization_parameter", 13)', 'w.u("lps_quantization_parameter", 13)'
+)
+
 FAULTS: Final = (
     NamedFault(
         "contexts-run-on",
@@ -59,14 +67,21 @@ FAULTS: Final = (
         "qp-unsigned",
         "mps_quantization_parameter is read as an unsigned number.",
         ("mps_quantization_parameter",),
-        (
-            Edit(
-                "syntax.structures.parameter_sets",
-                "nnr_model_parameter_set",
-                'w.i("mps_quantization_parameter", 13)',
-                'w.u("mps_quantization_parameter", 13)',
-            ),
-        ),
+        (_MODEL_QP_UNSIGNED,),
+    ),
+    NamedFault(
+        "layer-qp-unsigned",
+        "lps_quantization_parameter is read as an unsigned number.",
+        ("lps_quantization_parameter",),
+        (_LAYER_QP_UNSIGNED,),
+        vectors=("lps-qp-min",),
+    ),
+    NamedFault(
+        "qp-of-both-sets-unsigned",
+        "The quantization parameter of the NNR_MPS and of an NNR_LPS is read as an unsigned number.",
+        ("mps_quantization_parameter", "lps_quantization_parameter"),
+        (_MODEL_QP_UNSIGNED, _LAYER_QP_UNSIGNED),
+        vectors=("lps-qp-min",),
     ),
     NamedFault(
         "qp-delta-ignored",
@@ -103,6 +118,20 @@ FAULTS: Final = (
         "Raw numbers go through binary64, which makes every signalling NaN a quiet one.",
         ("raw_float32_parameter",),
         (Edit("payload", "DataUnitDecoder._parts", ".astype(np.float32)", ".astype(np.float64).astype(np.float32)"),),
+    ),
+    NamedFault(
+        "canonical-nan",
+        "Each raw NaN is given out as the positive quiet one, without its sign and payload.",
+        ("raw_float32_parameter",),
+        (
+            Edit(
+                "payload",
+                "DataUnitDecoder._parts",
+                "count=count).astype(np.float32)\n",
+                "count=count).astype(np.float32)\n            values[np.isnan(values)] = np.float32(np.nan)\n",
+            ),
+        ),
+        vectors=("ndu-raw-special-values",),
     ),
     NamedFault(
         "sign-of-ie",
@@ -270,6 +299,12 @@ FAULTS: Final = (
         "Ids are taken for Latin-1.",
         ("topology_elem_id", "topology_elem_id_list"),
         (Edit("syntax.reader", "Reader._read", ".string().decode()", '.string().decode("latin-1")'),),
+    ),
+    NamedFault(
+        "bad-utf8-replaced",
+        "Bytes of a string that are not UTF-8 become U+FFFD, and the stream is not refused.",
+        ("topology_elem_id", "topology_elem_id_list"),
+        (Edit("syntax.reader", "Reader._read", ".string().decode()", '.string().decode(errors="replace")'),),
     ),
     NamedFault(
         "short-ids",
