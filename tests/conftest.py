@@ -30,8 +30,9 @@ collect_ignore = [
 _WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 """Name of this worker of pytest-xdist: gw0 and so on, or empty without workers."""
 
-if _WORKER and hasattr(os, "sched_setaffinity"):
+if _WORKER and os.environ["PYTEST_XDIST_WORKER_COUNT"] != "1" and hasattr(os, "sched_setaffinity"):
     # One CPU for each worker: runs of the suite within a test then start one process, not one for each CPU.
+    # A single worker may use any, since another test run may be using the first.
     _cpus = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {_cpus[int(_WORKER.removeprefix("gw")) % len(_cpus)]})
 
