@@ -243,6 +243,7 @@ def _since_baseline(report: "Report", since: "Since", code: int) -> int:
         since: What changed since the baseline.
         code: The exit code without a baseline.
     """
+    from nnc_conformance.suites.results.fresh_ids import is_fresh
     from nnc_conformance.suites.results.outcomes import ExitCode
     from nnc_conformance.suites.results.result import case_id
 
@@ -251,6 +252,11 @@ def _since_baseline(report: "Report", since: "Since", code: int) -> int:
     for change in worse:
         typer.echo(f"worse: {case_id(change.vector, change.decoder)}: {change.old or 'no result'} before, {change.new}")
     typer.echo(f"{len(worse) or 'no'} {'case' if len(worse) == 1 else 'cases'} worse than in {since.source}")
+    if drawn := sum(is_fresh(change.vector) for change in worse):
+        typer.echo(
+            f"{drawn} of these {'is a fresh stream' if drawn == 1 else 'are fresh streams'}, which each version of a decoder gets anew;"
+        )
+        typer.echo("to compare the same cases only, give --fresh 0 to both runs")
     if code != ExitCode.FAILED:
         return code
     return ExitCode.FAILED if worse or report.stale else ExitCode.AS_EXPECTED

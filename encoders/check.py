@@ -98,9 +98,11 @@ class EncoderCheck:
 
 
 def check_encoder(argument: str, *, limits: Limits = LIMITS) -> EncoderCheck:
-    """Check an encoder's description, protocol and first streams.
+    """Check an encoder's description, its protocol, and the streams of a few small models.
 
-    Raises `EncoderError` for an argument that names nothing known, and `LinuxRequiredError`.
+    What is wrong with the encoder is in the result.
+
+    Raises `EncoderError` for an argument that names no encoder, `LinuxRequiredError` on other systems.
     """
     try:
         encoder = load_encoder(argument)

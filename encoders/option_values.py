@@ -81,10 +81,11 @@ def check_value(name: str, value: str) -> str:
 
 
 def reference_options(options: Mapping[str, str], blocks: Mapping[str, Any] | None = None) -> EncoderOptions:
-    """Convert option words to the reference encoder's options.
+    """Convert options given as text to the reference encoder's options.
 
-    ``options`` gives the text of each value by option name; ``blocks`` is the parsed JSON of the
-    file that the option blocks names.
+    Args:
+        options: The text of each value by option name.
+        blocks: The parsed JSON of the file that the option ``blocks`` names.
 
     Raises:
         EncodeError: For an unknown value of dq, and what `EncoderOptions` refuses.

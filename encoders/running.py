@@ -81,9 +81,15 @@ class EncodingExecutor(EncoderExecution):
 
 
 def encode_steps(host: EncoderHost, encoder: EncoderSpec, case: EncoderCase, inputs: Sequence[bytes]) -> list[EncodeRun]:
-    """Ask an encoder for the stream of each step, up to the first without one.
+    """Ask an encoder for the stream of each step; stop after the first that fails.
 
-    ``inputs`` holds a safetensors file for each step. Each step is given the streams before it.
+    The failed step is the last of the result. Each step is given the streams of those before it.
+
+    Args:
+        host: Runs the encoder.
+        encoder: The encoder.
+        case: The case, with its options.
+        inputs: A safetensors file for each step.
     """
     blocks = {} if case.blocks is None else {BLOCKS_FILE: canonical_json(case.blocks).encode()}
     options = case.options if case.blocks is None else {**case.options, BLOCKS: BLOCKS_FILE}

@@ -71,7 +71,7 @@ def make_one(vector_id: str, seed: int) -> BuiltVector:
 
 
 def make_all(ids: Iterable[str], seed: int, jobs: int) -> list[BuiltVector]:
-    """Build vectors in the order of their ids.
+    """Build the vectors with the given ids, in the given order.
 
     The result is the same for any number of ``jobs``.
 

@@ -127,7 +127,10 @@ def _other(descriptor: str, value: Any, draws: Draws) -> Any:
 
 
 def _indexes(pieces: tuple[Piece, ...], draws: Draws) -> bytes | None:
-    """Return a stream with other values of some indexes; None if it cannot be written."""
+    """Change up to four quantization indexes of one tensor; return the stream.
+
+    Return None if the stream codes no indexes, or cannot be written with the new ones.
+    """
     places = [number for number, piece in enumerate(pieces) if isinstance(piece, Data) and not isinstance(piece.tensors, np.ndarray)]
     if not places:
         return None

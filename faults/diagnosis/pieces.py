@@ -63,9 +63,11 @@ Piece = Plain | Data
 
 
 def pieces_of(stream: bytes) -> tuple[Piece, ...] | None:
-    """Return the pieces of a stream.
+    """Split a stream into pieces, one for each unit.
 
-    Return None if the reference does not read it to its end.
+    The pieces can be changed and written again.
+
+    Return None if the reference cannot read the stream to its end.
     """
     driver = Driver(stream, options=DecoderOptions(lenient=True), values=False)
     pieces: list[Piece] = []

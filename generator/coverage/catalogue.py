@@ -133,9 +133,10 @@ def catalogue_of(edition: int) -> dict[Key, Goal]:
 
 
 def wanted_values(element: str, descriptor: str) -> list[int]:
-    """Return one value of each reachable class of an integer element, ascending.
+    """Return a value of each class of an integer element that streams reach, ascending.
 
-    If a class is a range, this is its second value.
+    `classes_of` divides the values of an element into classes that coverage counts. Of a class that
+    is a range this is the second value, since the ends of ranges are often classes of their own.
     """
     found = []
     for label in classes_of(element, descriptor).labels:

@@ -140,12 +140,13 @@ class StillBins(NamedTuple):
 
 
 def still_bins(events: IntArray, coding: TensorCoding) -> StillBins:
-    """Find the bins of a tensor that left their context's state as it was.
+    """Find the bins of a tensor that did not change the state of their context.
 
-    A context is then at an extreme. Bins are grouped by context and block row.
+    The state is then at one of its two ends, where it cannot move further. Only bins with a later
+    bin of the same context in the same block row are found, since contexts begin anew in each row.
 
     Args:
-        events: The recorded bins of this tensor alone, a row each.
+        events: The recorded bins of this tensor alone; each row of the array is a bin.
         coding: Its coding.
     """
     rows, group = _groups(events, coding)

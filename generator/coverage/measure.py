@@ -114,9 +114,9 @@ class GoalCounter(Watcher):
             self._values(name, (descriptor := variants(ELEMENTS[name])[0]), classes_of(name, descriptor).of(value))
 
     def _codeword(self, codeword: RecordedCodeword) -> list[StillBins]:
-        """Count the goals that a codeword meets.
+        """Count the goals that a codeword meets; it codes one tensor or several.
 
-        Return the `still_bins` of each tensor whose bins were recorded.
+        Return the `still_bins` of each of these tensors whose bins were recorded.
         """
         bins = codeword.trace.events
         self.counts.update(events.engine_events(bins))

@@ -183,10 +183,12 @@ def raw_values(count: int) -> npt.NDArray[np.float32]:
 
 
 def topology_units(choice: Choice, names: list[str]) -> Iterator[Values]:
-    """Yield the units that carry a choice's topology, the reference list first if needed.
+    """Yield the units that carry a choice's topology; none for the topology ``none``.
+
+    A reference list comes first if it is the topology, or if the choice codes ids as indexes.
 
     Args:
-        choice: The value of each factor; topology, compression and id form count.
+        choice: The value of each factor. Those used are topology, compression, and the form of ids.
         names: The ids for the reference list.
     """
     if is_indexed(choice) or choice["topology"] == "REFLIST":

@@ -90,7 +90,7 @@ def _recipe(name: str, title: str, tests: str, catches: str, **how: Any) -> Sess
 
 
 def _recipes() -> Iterator[SessionRecipe]:
-    """Yield the recipes of blocks with LS and BN, and one of six blocks."""
+    """Yield recipes of a BLOCK with LS and BN; the last has six blocks."""
     both = LS | BN
     yield _recipe(
         "ls-bn",

@@ -29,7 +29,15 @@ def small(name: str = "w", **common: Any) -> Values:
 
 
 def raw_of_size(size: int, numbers: Numbers, **common: Any) -> Values:
-    """Build an NNR_NDU of exactly ``size`` bytes, whose name takes what its elements leave."""
+    """Build an NNR_NDU of raw floats of exactly ``size`` bytes.
+
+    The numbers take most of the bytes; the tensor's name is as long as fills the rest.
+
+    Args:
+        size: Bytes of the unit, header included; large enough for the longest header.
+        numbers: Draws the numbers.
+        common: Elements of the unit header, by name.
+    """
     count = (size - _LONGEST_HEADER) // 4
     values = numbers.words("values", count).view(np.float32)
     shortest = ndu(header(NNR_PT_RAW_FLOAT, "n", (count,)), values, **common)

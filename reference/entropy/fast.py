@@ -16,10 +16,10 @@ from nnc_conformance.reference.entropy.machine import Machine, build_machine
 
 
 def quant_tensor(coder: plain.Coder, layout: ContextLayout, area: ScanArea, indexes: npt.NDArray[np.int32], entry_points: IntArray) -> None:
-    """Code all indexes of a tensor, as `plain.quant_tensor`, but faster.
+    """Read or write all indexes of a tensor, as `plain.quant_tensor`, but faster.
 
-    Bins are not recorded. What the fast kernels cannot code, such as other tables or a broken
-    payload, is left to the plain one.
+    Bins are not recorded. What the fast kernels cannot do is left to the plain one: tables other
+    than the standard's, and a payload that breaks a rule.
     """
     tools = tools_of(coder, layout, area)
     machine = build_machine(coder.tables, layout, by_place=tools.by_place)

@@ -32,9 +32,9 @@ class Graph:
 
     @classmethod
     def of(cls, topology: Topology | None) -> "Graph":
-        """Copy the graph of a topology.
+        """Copy the main graph of a topology.
 
-        Raise `ModelError` if it is absent or not an ONNX model.
+        Raise `ModelError` if the topology is None or not an ONNX model.
         """
         if topology is None or topology.storage_format != NNR_TPL_ONNX:
             raise ModelError("this tool needs an ONNX model with its graph")

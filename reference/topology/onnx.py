@@ -181,7 +181,10 @@ def _ids(topology: bytes, find: Callable[[ModelProto], frozenset[TensorPath]]) -
 
 
 def _drop_doubles(proto: ModelProto, reader: ExternalData | None) -> None:
-    """Remove initializers that equal an earlier one of their graph, however they are stored.
+    """Remove initializers that repeat the name and value of an earlier one of their graph.
+
+    They may be stored in another way. Two of one name with different values both stay, and are
+    refused later.
 
     Args:
         proto: The model, changed in place.

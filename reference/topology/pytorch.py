@@ -214,12 +214,16 @@ def load_state_dict(data: bytes, *, notes: LoadingNotes | None = None) -> dict[s
 
 
 def _other_views(found: Mapping[str, Any]) -> dict[str, str]:
-    """Return, by name, tensors that are other views of one before them.
+    """Find tensors that share values with an earlier one, but in another shape or order.
 
-    Each comes with what becomes of it. Equal views are coded alike. Views of separate parts of a storage share no values.
+    They are coded apart from it. Equal views are left out, since they are coded to equal values, and so are views of
+    separate parts of a storage.
 
     Args:
         found: Strided tensors by name.
+
+    Returns:
+        For the name of each such tensor a note for the user that it is coded apart.
     """
     views: dict[int, list[tuple[str, Any, int, int]]] = {}
     apart = {}

@@ -104,18 +104,22 @@ def moved(dimensions: tuple[int, ...], shift: int) -> tuple[int, ...]:
 def check_parent(
     header: DataUnitHeader, ids: Sequence[tuple[str, tuple[int, ...]]], base: BaseModel | None, interpretation: Interpretation
 ) -> None:
-    """Check that the tensors of a unit with a parent stand in the base model.
+    """Check that the base model has the tensors that a unit updates.
 
-    Their shapes, dimension shifts and types must agree. Of the tensors of a dimension mapping,
-    only the names are checked here: `ModelBuilder` knows their shapes.
-
-    Raise `BrokenRuleError` (update-base, update-order). Without a base model nothing is checked.
+    Only units that name a parent are checked, and only if there is a base model. Each tensor must
+    have the same dimensions, first_tensor_dimension_shift and element type as in the base model.
+    Of a unit that maps dimensions to several tensors only the names are checked here:
+    `ModelBuilder` knows their shapes.
 
     Args:
         header: The unit's header.
         ids: Id and dimensions of each part of the unit.
         base: The base model.
         interpretation: The choices at disputed points.
+
+    Raises:
+        BrokenRuleError: Rule update-base if a tensor is missing or differs; update-order if the
+            depth of the unit is not the next one.
     """
     if base is None or header.parent_id is None:
         return

@@ -46,10 +46,10 @@ def reference_files() -> tuple[CertifiedFile, ...]:
 
 
 def _named(spec: DecoderSpec) -> Iterator[Path]:
-    """Yield the files that a decoder's command and argument name.
+    """Yield the existing files that a decoder's command, or its ``argument``, names.
 
-    Of a Python decoder, MODULE:FUNCTION stands for the module's file in the folder of the next
-    word.
+    In the command of a Python decoder the word MODULE:FUNCTION is followed by a folder: it names
+    the file of that module in the folder.
     """
     for word, after in zip(spec.command, (*spec.command[1:], ""), strict=True):
         if "{" not in word and Path(word).is_file():

@@ -115,9 +115,14 @@ class CapabilityEvidence:
 
 
 def evidence(body: CertificateBody, today: datetime.date, withdrawn: Collection[tuple[str, int]] = ()) -> tuple[CapabilityEvidence, ...]:
-    """Return what the vectors of a certificate show of each declared capability.
+    """Count for each declared capability the vectors that use it, and those passed.
 
-    ``withdrawn`` as for `weigh`.
+    Good and broken streams are counted apart. Vectors that count for nothing are left out.
+
+    Args:
+        body: The certificate.
+        today: The day on which waivers must be valid.
+        withdrawn: Id and revision of vectors that have been withdrawn since; they do not count.
     """
     counted = [one for one in weigh(body, today, withdrawn) if one.weight not in (Weight.UNCOUNTED, Weight.WITHDRAWN)]
     found = []

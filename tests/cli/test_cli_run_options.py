@@ -142,6 +142,18 @@ def test_baseline(work: Path) -> None:
     assert "good-000" in (work / "broken" / "report.md").read_text().partition("broken")[2]
 
 
+@pytest.mark.slow
+def test_a_baseline_without_the_fresh_streams_that_fail_says_why(work: Path) -> None:
+    nnc_run(work, "wrong_value.py", "not-drawn")
+    code, lines, _ = nnc_run(work, "wrong_value.py", "drawn", "--fresh", "2", "--baseline", "not-drawn")
+    assert code == 1
+    assert lines[-3:] == [
+        "2 cases worse than in not-drawn/results.json",
+        "2 of these are fresh streams, which each version of a decoder gets anew;",
+        "to compare the same cases only, give --fresh 0 to both runs",
+    ]
+
+
 def test_a_baseline_is_not_overwritten(work: Path) -> None:
     assert nnc_run(work, "toy.py", "kept")[0] == 0
     before = (work / "kept" / "results.json").read_bytes()

@@ -87,9 +87,9 @@ def data_string(w: Walker, name: str) -> bytes:
 
 
 def topology_elements_ids_list(w: Walker, context: StreamContext, *, indexed: bool) -> tuple[str, ...]:
-    """Code topology_elements_ids_list(): at least two ids; return them.
+    """Read or write topology_elements_ids_list(), which holds at least two ids; return them.
 
-    They are coded as strings, or as indexes into the reference list.
+    They are coded as strings, or as indexes into the stream's reference list.
     """
     with w.structure("topology_elements_ids_list"):
         count = w.ue("count_topology_elements_minus2", 7) + 2
