@@ -90,7 +90,7 @@ def _recipe(name: str, title: str, tests: str, catches: str, **how: Any) -> Sess
 
 
 def _recipes() -> Iterator[SessionRecipe]:
-    """Yield recipes of a BLOCK with LS and BN; the last has six blocks."""
+    """Yield recipes of blocks with LS and BN, and of a six-block model."""
     both = LS | BN
     yield _recipe(
         "ls-bn",

@@ -184,7 +184,9 @@ def _drop_doubles(proto: ModelProto, reader: ExternalData | None) -> None:
     """Remove initializers that repeat the name and value of an earlier one of their graph.
 
     They may be stored in another way. Two of one name with different values both stay, and are
-    refused later.
+    refused later. No node is changed.
+
+    Raise `ModelError` if external data to compare cannot be read.
 
     Args:
         proto: The model, changed in place.

@@ -57,7 +57,15 @@ def verify_encoder(verification: Verification, certificate: EncoderCertificate, 
 
 
 def scope_notes(body: EncoderCertificateBody, today: datetime.date) -> list[str]:
-    """Return what the certificate does not show, in words."""
+    """List what the encoder was never asked for, and what no passed case shows.
+
+    The first are updates and options that its encoder.toml does not map; the second are groups of
+    cases and values of options. Each list is one note; an empty list gives none.
+
+    Args:
+        body: The encoder's certificate.
+        today: The day on which waivers must be valid.
+    """
     notes = []
     if never := never_asked(body):
         notes.append(f"{NEVER_ASKED}: {', '.join(never)}")

@@ -301,12 +301,6 @@ FAULTS: Final = (
         (Edit("syntax.reader", "Reader._read", ".string().decode()", '.string().decode("latin-1")'),),
     ),
     NamedFault(
-        "bad-utf8-replaced",
-        "Bytes of a string that are not UTF-8 become U+FFFD, and the stream is not refused.",
-        ("topology_elem_id", "topology_elem_id_list"),
-        (Edit("syntax.reader", "Reader._read", ".string().decode()", '.string().decode(errors="replace")'),),
-    ),
-    NamedFault(
         "short-ids",
         "Ids are cut after 63 characters.",
         ("topology_elem_id", "topology_elem_id_list"),

@@ -22,11 +22,6 @@ def canonical(values):
 def changed(parameters):
     return {name: canonical(values) for name, values in parameters.items()}
 """
-REPLACED = """
-read = Reader._read
-Reader._read = lambda self, kind, *sizes: self.bits.string().decode(errors="replace") if kind[:2] == "st" else read(self, kind, *sizes)
-changed = dict
-"""
 UNSIGNED = """
 signed = Reader.i
 def unsigned(self, name, n, index=None):
@@ -40,7 +35,6 @@ changed = dict
     ("source", "vectors", "element", "cause"),
     [
         pytest.param(CANONICAL, "*-raw-*", "raw_float32_parameter", "canonical-nan", id="canonical-nan"),
-        pytest.param(REPLACED, "*utf8*", "topology_elem_id", "bad-utf8-replaced", id="bad-utf8-replaced"),
         pytest.param(UNSIGNED, "*qp-*", "mps_quantization_parameter", "qp-of-both-sets-unsigned", id="qp-unsigned"),
     ],
 )

@@ -35,11 +35,14 @@ TOGETHER, ALIKE = 5, {"no-whole-byte-of-alignment": 11}
 """So many elements at most are named for a fault; of these faults more, where no vector has one
 without the others.
 """
-OF_THE_SAME_STRUCTURE = {"layer-set-ignored": {"lps_sparsification_flag"}}
+OF_THE_SAME_STRUCTURE = {"layer-set-ignored": {"lps_sparsification_flag"}, "qp-of-both-sets-unsigned": {"qp_delta"}}
 """Elements that a report may name instead of the fault's own.
 
 lps_sparsification_flag stands in every NNR_LPS, too. Core's vectors where it is 1 hold integers,
 which no step changes, so that its value 0 fits the failing vectors better than any NNR_LPS does.
+
+qp_delta stands in every unit that takes its qp from a parameter set. Neither set's own element is in
+every vector that fails where both are read wrong.
 """
 
 
