@@ -16,12 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from nnc_conformance.generator.networks import packaged_networks
-from nnc_conformance.generator.networks.graphs import LOGITS
-from nnc_conformance.generator.networks.packaged_networks import STEP, written
 from nnc_conformance.reference.topology.onnx import extract, restore
 from nnc_conformance.storage.documents import canonical_json
 from nnc_conformance.storage.outputs import write_bytes, write_text
-from nnc_conformance.storage.safetensors_format import dump_safetensors, load_safetensors
+from nnc_conformance.storage.safetensors_format import load_safetensors
 
 Array = npt.NDArray[Any]
 
@@ -75,30 +73,21 @@ def rounds() -> Iterator[dict[str, Array]]:
     for _ in range(ROUNDS):
         after = trained(features, truth, *(parameters[name].astype(np.float64) for name in (WEIGHTS, BIAS)))
         for name, array in zip((WEIGHTS, BIAS), after, strict=True):
-            steps = np.rint((array - parameters[name]) / STEP).astype(np.float32)
-            parameters[name] = parameters[name] + steps * STEP
+            parameters[name] = packaged_networks.rounded_to_steps(parameters[name], array)
         yield dict(parameters)
 
 
 def accuracy(parameters: dict[str, Array]) -> float:
     """Return the share of right answers on the held files, rounded to 6 places."""
-    from onnxruntime import InferenceSession
-
     inputs, labels = packaged_networks.held_data(NETWORK)
     model = restore(extract(packaged_networks.model_bytes(NETWORK)).topology, parameters)
-    (logits,) = InferenceSession(model, providers=["CPUExecutionProvider"]).run([LOGITS], inputs)
-    return round(float(np.mean(logits.argmax(axis=1) == labels)), 6)
+    return round(packaged_networks.correct(model, inputs, labels) / len(labels), 6)
 
 
 def main() -> None:
     """Write the changes of each round, and the sequence's entry in `networks.json`."""
     models = [extract(packaged_networks.model_bytes(NETWORK)).parameters, *rounds()]
-    changes = {
-        f"{number}/{name}": change
-        for number in range(1, len(models))
-        for name, change in written(models[number - 1], models[number]).items()
-    }
-    data = dump_safetensors(changes)
+    data = packaged_networks.sequence_file(models)
     listed = HERE / "networks.json"
     summary: dict[str, Any] = json.loads(listed.read_text(encoding="utf-8"))
     summary["sequences"][SEQUENCE] = {

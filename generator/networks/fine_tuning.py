@@ -10,7 +10,6 @@ import hashlib
 import json
 import sys
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -18,8 +17,7 @@ import torch
 from torch import nn
 
 from nnc_conformance.generator.networks import graphs, packaged_networks, row_networks
-from nnc_conformance.generator.networks.packaged_networks import STEP, written
-from nnc_conformance.generator.networks.train import BATCH, HERE, NETWORKS, Images, Labels, correct, split
+from nnc_conformance.generator.networks.train import BATCH, HERE, NETWORKS, Images, Labels, split
 from nnc_conformance.reference.topology.onnx import extract
 from nnc_conformance.storage.documents import canonical_json
 from nnc_conformance.storage.outputs import write_bytes, write_text
@@ -104,7 +102,7 @@ def _trained(plan: FineTuningPlan, state: graphs.NetworkTensors, images: Images,
 
 
 def in_steps(before: graphs.NetworkTensors, after: graphs.NetworkTensors) -> graphs.NetworkTensors:
-    """Return trained tensors whose changes are rounded to multiples of `STEP`.
+    """Return trained tensors whose changes are rounded to multiples of `packaged_networks.STEP`.
 
     Statistics of batch norms are not rounded.
 
@@ -117,7 +115,7 @@ def in_steps(before: graphs.NetworkTensors, after: graphs.NetworkTensors) -> gra
         if name.rpartition(".")[2] in STATISTICS:
             rounded[name] = after[name]
         else:
-            rounded[name] = array + np.rint((after[name] - array) / STEP).astype(np.float32) * STEP
+            rounded[name] = packaged_networks.rounded_to_steps(array, after[name])
     return rounded
 
 
@@ -167,8 +165,7 @@ def main(names: list[str]) -> None:
         plan = SEQUENCES[name]
         models = sequence(plan, train_x, train_y)
         parameters = [extract(model).parameters for model in models]
-        rounds = [written(*pair) for pair in pairwise(parameters)]
-        data = dump_safetensors({f"{number}/{key}": array for number, change in enumerate(rounds, 1) for key, array in change.items()})
+        data = packaged_networks.sequence_file(parameters)
         write_bytes(HERE / f"{name}.safetensors", data)
         images = np.concatenate([packaged_networks.moved(held_x, *move) for move in plan.moves])
         labels = np.tile(held_y, len(plan.moves))
@@ -180,7 +177,7 @@ def main(names: list[str]) -> None:
             "moves": plan.moves,
             "epochs": plan.epochs,
             "learning_rate": plan.learning_rate,
-            "held_accuracy": [round(correct(model, images, labels) / len(labels), 6) for model in models],
+            "held_accuracy": [round(packaged_networks.correct(model, {graphs.IMAGE: images}, labels) / len(labels), 6) for model in models],
         }
         print(name, entries[name])
     write_text(listed, canonical_json(summary))

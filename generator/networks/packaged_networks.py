@@ -4,6 +4,7 @@ A sequence is a network after rounds of further training.
 """
 
 import json
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 from nnc_conformance.reference.errors import ModelError, unknown
 from nnc_conformance.reference.topology.onnx import extract, restore
-from nnc_conformance.storage.safetensors_format import load_safetensors
+from nnc_conformance.storage.safetensors_format import dump_safetensors, load_safetensors
 from nnc_conformance.storage.tensor_types import Tensors
 
 _PACKAGE = files("nnc_conformance.generator.networks")
@@ -80,6 +81,20 @@ def sequence_models(name: str) -> tuple[bytes, ...]:
     return tuple(models)
 
 
+def correct(model: bytes, inputs: Mapping[str, npt.NDArray[Any]], labels: npt.NDArray[np.int64]) -> int:
+    """Return the number of samples that ONNX Runtime classifies as labelled.
+
+    Args:
+        model: A serialised ONNX model, whose only output is the logits, [N, classes].
+        inputs: Its inputs by name, [N, ...].
+        labels: The right class of each sample, [N].
+    """
+    from onnxruntime import InferenceSession
+
+    (logits,) = InferenceSession(model, providers=["CPUExecutionProvider"]).run(None, dict(inputs))
+    return int((logits.argmax(axis=1) == labels).sum())
+
+
 def moved(images: npt.NDArray[np.float32], rows: int, columns: int) -> npt.NDArray[np.float32]:
     """Move images [N, 1, 8, 8] by pixels, filling with zeros.
 
@@ -97,7 +112,23 @@ def moved(images: npt.NDArray[np.float32], rows: int, columns: int) -> npt.NDArr
     return padded[:, :, top : top + height, left : left + width]
 
 
-def written(before: Tensors, after: Tensors) -> Tensors:
+def rounded_to_steps(before: npt.NDArray[Any], after: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return a tensor after training, its change rounded to multiples of `STEP`."""
+    rounded: npt.NDArray[Any] = before + np.rint((after - before) / STEP).astype(np.float32) * STEP
+    return rounded
+
+
+def sequence_file(models: Sequence[Tensors]) -> bytes:
+    """Return the file of a sequence, which `sequence_models` reads: the change of each round.
+
+    Args:
+        models: The parameters of the network, and after each round.
+    """
+    rounds = enumerate(map(_written, models, models[1:]), 1)
+    return dump_safetensors({f"{number}/{key}": array for number, change in rounds for key, array in change.items()})
+
+
+def _written(before: Tensors, after: Tensors) -> Tensors:
     """Return a round's change as it is written.
 
     It is the number of steps, of the smallest integer type, where that gives every value; for other

@@ -29,6 +29,7 @@ from sklearn.model_selection import train_test_split
 from torch import nn
 
 from nnc_conformance.generator.networks import graphs, quantized, row_networks
+from nnc_conformance.generator.networks.packaged_networks import correct
 from nnc_conformance.reference.topology.onnx import extract
 from nnc_conformance.storage.documents import canonical_json
 from nnc_conformance.storage.outputs import write_bytes, write_text
@@ -236,13 +237,6 @@ def shifted(images: Any, reach: int, generator: Any) -> Any:
     return torch.stack([padded[index, :, r : r + 8, c : c + 8] for index, (r, c) in enumerate(zip(rows, columns, strict=True))])
 
 
-def correct(model: bytes, images: Images, labels: Labels) -> int:
-    """Return the number of images that ONNX Runtime classifies as labelled."""
-    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    (logits,) = session.run([graphs.LOGITS], {graphs.IMAGE: images})
-    return int((logits.argmax(axis=1) == labels).sum())
-
-
 QUANTIZED: Final = {"digits-qdq": "digits-mlp"}
 """Quantized networks and the trained networks that they are made from."""
 
@@ -286,7 +280,7 @@ def main(names: list[str]) -> None:
             data = in_eight_bits((HERE / f"{QUANTIZED[name]}.onnx").read_bytes(), train_x)
             made = {"source": QUANTIZED[name]}
         write_bytes(HERE / f"{name}.onnx", data)
-        held_correct = correct(data, held_x, held_y)
+        held_correct = correct(data, {graphs.IMAGE: held_x}, held_y)
         entries[name] = {
             "file": f"{name}.onnx",
             "sha256": hashlib.sha256(data).hexdigest(),
@@ -294,7 +288,7 @@ def main(names: list[str]) -> None:
             "parameters": sum(array.size for array in extract(data).parameters.values()),
             "held_correct": held_correct,
             "held_accuracy": round(held_correct / len(held_y), 6),
-            "training_accuracy": round(correct(data, train_x, train_y) / len(train_y), 6),
+            "training_accuracy": round(correct(data, {graphs.IMAGE: train_x}, train_y) / len(train_y), 6),
         }
         print(name, entries[name])
     packages = ("torch", "scikit-learn", "numpy", "onnx", "onnxruntime")

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import onnx
 
-from nnc_conformance.generator.networks.adapting import trained
+from nnc_conformance.generator.networks import adapting as packaged
 from nnc_conformance.reference.topology.onnx import extract, restore
 from wild.networks import Array, even_files, features, outputs, shipped
 
@@ -52,7 +52,7 @@ class Adaptation:
         known, truth = self.features[::2].astype(np.float64), self.truth[::2]
         weights, bias = parameters[WEIGHTS].astype(np.float64), parameters[BIAS].astype(np.float64)
         for _ in range(count):
-            weights, bias = trained(known, truth, weights, bias)
+            weights, bias = packaged.trained(known, truth, weights, bias)
             parameters |= {WEIGHTS: weights.astype(np.float32), BIAS: bias.astype(np.float32)}
             yield dict(parameters)
 
@@ -66,8 +66,8 @@ def cut(model: bytes, classes: Array) -> dict[str, Array]:
     """Return the parameters of `magika-types`: the columns of some classes in the last layer."""
     parameters = extract(model).parameters
     return {
-        "types.weight": np.ascontiguousarray(parameters[WEIGHTS][:, classes]),
-        "types.bias": np.ascontiguousarray(parameters[BIAS][0, classes]),
+        packaged.WEIGHTS: np.ascontiguousarray(parameters[WEIGHTS][:, classes]),
+        packaged.BIAS: np.ascontiguousarray(parameters[BIAS][0, classes]),
     }
 
 

@@ -9,13 +9,12 @@ import json
 
 import numpy as np
 
-from nnc_conformance.generator.networks import adapting, graphs
+from nnc_conformance.generator.networks import adapting, graphs, packaged_networks
 from nnc_conformance.reference.topology.onnx import extract
 from nnc_conformance.storage.documents import canonical_json
 from nnc_conformance.storage.outputs import write_bytes, write_text
 from nnc_conformance.storage.safetensors_format import dump_safetensors, load_safetensors
 from wild.adapting import Adaptation, cut, magika_adaptation
-from wild.networks import session
 
 
 def held_file(adaptation: Adaptation) -> bytes:
@@ -37,12 +36,11 @@ def main() -> None:
     """Write the network, its data and its entry in `networks.json`."""
     adaptation = magika_adaptation()
     held = held_file(adaptation)
-    model = graphs.types_layer(adapting.NETWORK, cut(adaptation.model, np.unique(adaptation.truth))).SerializeToString(deterministic=True)
+    data = load_safetensors(held)
+    model = graphs.types_layer(adapting.NETWORK, cut(adaptation.model, data["classes"])).SerializeToString(deterministic=True)
     write_bytes(adapting.HERE / adapting.HELD_FILE, held)
     write_bytes(adapting.HERE / f"{adapting.NETWORK}.onnx", model)
-    features, labels = adaptation.features[1::2].astype(np.float16).astype(np.float32), load_safetensors(held)["labels"]
-    (logits,) = session(model).run([graphs.LOGITS], {graphs.FEATURES: features})
-    right = int((logits.argmax(axis=1) == labels).sum())
+    right = packaged_networks.correct(model, {graphs.FEATURES: data["features"].astype(np.float32)}, data["labels"])
     listed = adapting.HERE / "networks.json"
     summary = json.loads(listed.read_text(encoding="utf-8"))
     summary["networks"][adapting.NETWORK] = {
@@ -53,7 +51,7 @@ def main() -> None:
         "held_file": adapting.HELD_FILE,
         "held_sha256": hashlib.sha256(held).hexdigest(),
         "held_correct": right,
-        "held_accuracy": round(right / len(labels), 6),
+        "held_accuracy": round(right / len(data["labels"]), 6),
         "parameters": sum(array.size for array in extract(model).parameters.values()),
     }
     write_text(listed, canonical_json(summary))
